@@ -1,0 +1,1 @@
+"""Statistics for comparing sites: pure functions, frame in, frame out."""
