@@ -1,0 +1,71 @@
+"""The questions pages may ask: the only reader of the snapshot, and of nothing else.
+
+Every function takes the viewer first and answers with what that viewer may see, counts
+held back and all, as a polars frame whose rows say their `state` and `reason`. Pages,
+the API and exports have no other way to data.
+"""
+
+from dashboard.queries.batches import (
+    counts,
+    durations,
+    events,
+    failures,
+    laboratory_days,
+    parameters,
+)
+from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
+from dashboard.queries.criteria import criteria
+from dashboard.queries.disclosure import audience_rule
+from dashboard.queries.listing import batches, lots
+from dashboard.queries.network import (
+    about,
+    authorisations,
+    cohorts,
+    milestones,
+    products,
+    sites,
+)
+from dashboard.queries.quality import counts as row_counts
+from dashboard.queries.quality import (
+    discordances,
+    findings,
+    rejects,
+    reports,
+    rule_counts,
+    runs,
+    source_errors,
+)
+from dashboard.queries.snapshot import NoSnapshotError, current
+
+__all__ = [
+    "NoSnapshotError",
+    "about",
+    "audience_rule",
+    "authorisations",
+    "batches",
+    "capacity",
+    "cohorts",
+    "counts",
+    "criteria",
+    "current",
+    "discordances",
+    "durations",
+    "events",
+    "failures",
+    "findings",
+    "laboratory_days",
+    "losses",
+    "lots",
+    "milestones",
+    "nominal_use",
+    "orders_waiting",
+    "parameters",
+    "products",
+    "rejects",
+    "reports",
+    "row_counts",
+    "rule_counts",
+    "runs",
+    "sites",
+    "source_errors",
+]

@@ -1,0 +1,233 @@
+"""Counts of batches: what rates, throughput and turnaround are computed from.
+
+Every function gives counts, never ratios, one row a group, as `disclose` left them.
+Groups are named in the contract's words; `site` is the heading under which the viewer
+sees it. A period means the weeks (by their Monday) that begin in its months.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from dashboard.filters import Filters
+from dashboard.queries import disclosure
+from dashboard.queries.disclosure import SCOPE, disclose, scope
+from dashboard.queries.snapshot import Snapshot, current
+from dashboard.viewer import Viewer
+
+GROUPS: Mapping[str, str] = {
+    "site": "s.shown",
+    "product": "r.product",
+    "product_class": "p.product_class",
+    "pathway": "r.pathway",
+    "trial": "r.trial",
+    "process": "r.process",
+    "starting_material": "r.starting_material",
+    "week": "r.week",
+    "month": "cast(date_trunc('month', r.week) as date)",
+    "quarter": "cast(date_trunc('quarter', r.week) as date)",
+    "year": "cast(date_trunc('year', r.week) as date)",
+    "event": "r.event",
+    "stage": "r.stage",
+    "category": "r.category",
+    "parameter": "r.parameter",
+    "step": "r.step",
+    "day": "r.day",
+    "laboratory": "r.laboratory",
+    "own": "r.own",
+}
+
+FILTERED: Mapping[str, str] = {
+    "product": "r.product",
+    "product_class": "p.product_class",
+    "pathway": "r.pathway",
+}
+
+
+def counts(
+    viewer: Viewer,
+    filters: Filters,
+    columns: Sequence[str],
+    by: Sequence[str] = ("site",),
+    counted: bool = True,
+) -> pl.DataFrame:
+    """Batches by week of start: `columns` of the rollup, summed over `by`.
+
+    `counted` leaves out validation and engineering runs and pre-GMP centres, as every
+    rate does.
+    """
+    where = "r.counted" if counted else "true"
+    return _sum(viewer, filters, "rollup_batch", (*columns,), (*by,), where)
+
+
+def events(
+    viewer: Viewer,
+    filters: Filters,
+    by: Sequence[str] = ("site", "event"),
+    counted: bool = True,
+) -> pl.DataFrame:
+    """Batches started, harvested, released, infused and failed, by when it happened."""
+    where = "r.counted" if counted else "true"
+    columns = ("n", "cells", "doses")
+    return _sum(viewer, filters, "rollup_event", columns, (*by,), where)
+
+
+def failures(
+    viewer: Viewer, filters: Filters, by: Sequence[str] = ("site", "stage", "category")
+) -> pl.DataFrame:
+    """Batches that gave no product, by the stage and category of their failure."""
+    return _sum(viewer, filters, "rollup_failure", ("n",), (*by,))
+
+
+def parameters(
+    viewer: Viewer, filters: Filters, by: Sequence[str] = ("site", "parameter")
+) -> pl.DataFrame:
+    """Release criteria judged, failed and undetermined, by parameter."""
+    columns = ("judged", "failed", "undetermined")
+    return _sum(viewer, filters, "rollup_parameter", columns, (*by,))
+
+
+def durations(
+    viewer: Viewer, filters: Filters, by: Sequence[str] = ("site", "step")
+) -> pl.DataFrame:
+    """Histograms of days: `ended`, `competing`, `censored` by group and day.
+
+    Held back as a whole group, not day by day: a curve with holes would be read as a
+    curve. The threshold applies to the group's number of batches.
+    """
+    return _histogram(
+        viewer, filters, "rollup_duration", ("ended", "competing", "censored"), (*by,)
+    )
+
+
+def laboratory_days(
+    viewer: Viewer, filters: Filters, by: Sequence[str] = ("laboratory", "parameter")
+) -> pl.DataFrame:
+    """Histograms of days from sample to report, by laboratory and parameter."""
+    return _histogram(
+        viewer, filters, "rollup_laboratory", ("ended", "censored"), (*by,)
+    )
+
+
+def _histogram(
+    viewer: Viewer,
+    filters: Filters,
+    table: str,
+    columns: tuple[str, ...],
+    by: tuple[str, ...],
+) -> pl.DataFrame:
+    snapshot = current()
+    keys = tuple(dict.fromkeys(("site", *by)))
+    days = _grouped(snapshot, viewer, filters, table, columns, (*by, "day"))
+    groups = _grouped(snapshot, viewer, filters, table, columns, by)
+    whole = groups.select(*keys, pl.sum_horizontal(columns).alias("n"), "pooled_from")
+    shown = disclose(snapshot, viewer, whole, ("n",)).drop("n")
+    hidden = pl.col("state") == disclosure.SUPPRESSED
+    visible = days.drop("pooled_from").join(shown.filter(~hidden), on=keys)
+    marks = shown.filter(hidden).with_columns(
+        pl.lit(None, pl.Int64).alias(c) for c in ("day", *columns)
+    )
+    return pl.concat([visible, marks.select(visible.columns)], how="vertical_relaxed")
+
+
+def _sum(
+    viewer: Viewer,
+    filters: Filters,
+    table: str,
+    columns: tuple[str, ...],
+    by: tuple[str, ...],
+    where: str = "true",
+) -> pl.DataFrame:
+    snapshot = current()
+    frame = _grouped(snapshot, viewer, filters, table, columns, by, where)
+    shown = disclose(snapshot, viewer, frame, columns)
+    return shown if by != ("site",) else _every_site(snapshot, viewer, filters, shown)
+
+
+def _grouped(
+    snapshot: Snapshot,
+    viewer: Viewer,
+    filters: Filters,
+    table: str,
+    columns: tuple[str, ...],
+    by: tuple[str, ...],
+    where: str = "true",
+) -> pl.DataFrame:
+    """The sums of a rollup with `site` and `pooled_from` always among the columns."""
+    grouped = tuple(dict.fromkeys(("site", *by)))
+    groups = ", ".join(f"{GROUPS[g]} as {g}" for g in grouped)
+    sums = ", ".join(f"cast(sum(r.{c}) as bigint) as {c}" for c in columns)
+    condition, parameters = conditions(filters)
+    answer = snapshot.rows(
+        f"select {groups}, {sums}, count(distinct r.site) as pooled_from"
+        f" from {table} as r join {SCOPE} as s on r.site = s.site"
+        " left join product as p on r.product = p.product"
+        f" where {where} and {condition}"
+        f" group by all order by all",
+        {**scope(snapshot, viewer, filters).parameters, **parameters},
+    )
+    return answer if "site" in by else _over_sites(answer, columns, by)
+
+
+def _over_sites(
+    frame: pl.DataFrame, columns: tuple[str, ...], by: tuple[str, ...]
+) -> pl.DataFrame:
+    """Groups without a site: all headings of the viewer summed into one."""
+    return (
+        frame.group_by(*by, maintain_order=True)
+        .agg(
+            *(pl.col(c).sum() for c in columns),
+            pl.col("pooled_from").sum(),
+        )
+        .with_columns(pl.lit("network").alias("site"))
+    )
+
+
+def conditions(filters: Filters) -> tuple[str, dict[str, object]]:
+    """The filters as SQL over alias `r` (and `p`, the product), with parameters."""
+    found: list[str] = ["true"]
+    parameters: dict[str, object] = {}
+    if filters.start:
+        found.append("r.week >= cast($start as date)")
+        parameters["start"] = f"{filters.start}-01"
+    if filters.end:
+        found.append("r.week < cast($end as date) + interval 1 month")
+        parameters["end"] = f"{filters.end}-01"
+    for key, column in FILTERED.items():
+        if filters.values(key):
+            found.append(f"list_contains(${key}, {column})")
+            parameters[key] = list(filters.values(key))
+    return " and ".join(found), parameters
+
+
+def _every_site(
+    snapshot: Snapshot, viewer: Viewer, filters: Filters, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """`frame` with a row for each named site, also where there is nothing to count."""
+    named = scope(snapshot, viewer, filters).named
+    facts = snapshot.rows(
+        "select site, kind, stage, exists(select 1 from rollup_batch as r"
+        " where r.site = site.site) as reports from site"
+    )
+    missing = facts.filter(
+        pl.col("site").is_in(named) & ~pl.col("site").is_in(frame["site"].to_list())
+    ).select(
+        "site",
+        pl.when(pl.col("kind") == "testing_laboratory")
+        .then(pl.lit(disclosure.NOT_APPLICABLE))
+        .when(pl.col("stage") == "pre_gmp")
+        .then(pl.lit(disclosure.NOT_APPLICABLE))
+        .when(~pl.col("reports"))
+        .then(pl.lit(disclosure.NOT_REPORTED))
+        .otherwise(pl.lit(disclosure.ZERO))
+        .alias("state"),
+        pl.when(pl.col("kind") == "testing_laboratory")
+        .then(pl.lit("a testing laboratory makes no batches"))
+        .when(pl.col("stage") == "pre_gmp")
+        .then(pl.lit("pre-GMP: its runs count in no rate yet"))
+        .when(~pl.col("reports"))
+        .then(pl.lit("no batches were ever reported"))
+        .otherwise(pl.lit("no batches in this selection"))
+        .alias("reason"),
+    )
+    return pl.concat([frame, missing], how="diagonal").sort("site")

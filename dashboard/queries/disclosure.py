@@ -1,0 +1,141 @@
+"""The one point through which every figure leaves: who is shown, and which counts.
+
+A viewer sees some sites by name; the others are pooled under one heading whose
+membership no filter can change, so that no two answers differ by one hidden site. One
+batch of an autologous product is one patient: counts under the audience's threshold are
+held back, and a hidden value is null with its reason, never zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from dashboard.filters import Filters
+from dashboard.queries.snapshot import Snapshot
+from dashboard.viewer import Viewer
+
+DATA = "data"
+ZERO = "zero"
+NOT_REPORTED = "not_reported"
+SUPPRESSED = "suppressed"
+NOT_APPLICABLE = "not_applicable"
+
+FEWEST_POOLED = 5
+POOLS = {"peers": "Peers", "other-regions": "Other regions", "network": "Network"}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which sites an answer may speak of (`site`) and under which heading (`shown`)."""
+
+    site: tuple[str, ...]
+    shown: tuple[str, ...]
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The sites that this viewer sees by name."""
+        return tuple(s for s in dict.fromkeys(self.shown) if s not in POOLS)
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The scope as query parameters; SQL unnests both lists side by side."""
+        return {"sites": list(self.site), "shown": list(self.shown)}
+
+
+SCOPE = "(select unnest($sites) as site, unnest($shown) as shown)"
+
+
+def heading(viewer: Viewer, site: str, region: str) -> str:
+    """The name under which `viewer` sees a site: its slug, or a pool's heading."""
+    match viewer.role:
+        case "lead":
+            return site
+        case "authority":
+            return site if region == viewer.region else "other-regions"
+        case "site":
+            return site if site == viewer.site else "peers"
+        case _:
+            return "network"
+
+
+def scope(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> Scope:
+    """The member sites that `filters` ask for, each under the heading of `viewer`.
+
+    Filters choose among named sites only: a pool is always whole, otherwise two links
+    that differ by one site would subtract to that site.
+    """
+    members = snapshot.rows(
+        "select site, coalesce(region, '-') from site"
+        " where kind <> 'published' order by site"
+    )
+    kept = [
+        (site, shown)
+        for site, region in members.iter_rows()
+        if (shown := heading(viewer, site, region)) in POOLS
+        or (
+            (not filters.site or site in filters.site)
+            and (not filters.region or region in filters.region)
+        )
+    ]
+    return Scope(tuple(s for s, _ in kept), tuple(shown for _, shown in kept))
+
+
+def disclose(
+    snapshot: Snapshot, viewer: Viewer, frame: pl.DataFrame, counts: Sequence[str]
+) -> pl.DataFrame:
+    """`frame` with `state` and `reason`, its `counts` null where they are held back.
+
+    The threshold comes before the rounding. A row has the column `site` (the heading)
+    and `pooled_from`, the number of sites behind it, which is taken away here.
+    """
+    threshold, rounding = audience_rule(snapshot, viewer)
+    own = pl.col("site") == (viewer.site or "")
+    pooled = pl.col("site").is_in([*POOLS])
+    few = pooled & (pl.col("pooled_from") < FEWEST_POOLED) & (viewer.role != "lead")
+    small = ~own & pl.any_horizontal(
+        pl.lit(False), *((pl.col(c) > 0) & (pl.col(c) < threshold) for c in counts)
+    )
+    any_count = pl.lit(bool(counts))
+    silent = any_count & pl.all_horizontal(
+        pl.lit(True), *(pl.col(c).is_null() for c in counts)
+    )
+    nothing = any_count & pl.all_horizontal(
+        pl.lit(True), *(pl.col(c).fill_null(0) == 0 for c in counts)
+    )
+    marked = frame.with_columns(
+        pl.when(silent)
+        .then(pl.lit(NOT_REPORTED))
+        .when(nothing)
+        .then(pl.lit(ZERO))
+        .when(few | small)
+        .then(pl.lit(SUPPRESSED))
+        .otherwise(pl.lit(DATA))
+        .alias("state"),
+        pl.when(silent)
+        .then(pl.lit("not reported"))
+        .when(nothing)
+        .then(pl.lit(None, pl.String))
+        .when(few)
+        .then(pl.lit(f"fewer than {FEWEST_POOLED} sites stand behind it"))
+        .when(small)
+        .then(pl.lit(f"a count under {threshold} could point to a patient"))
+        .alias("reason"),
+    )
+    hidden = pl.col("state") == SUPPRESSED
+    return marked.with_columns(
+        pl.when(~hidden).then(_rounded(c, rounding)).alias(c) for c in counts
+    ).drop("pooled_from")
+
+
+def audience_rule(snapshot: Snapshot, viewer: Viewer) -> tuple[int, int]:
+    """The smallest count shown to this audience, and what counts are rounded to."""
+    rule = snapshot.rules["disclosure"].get(viewer.role)
+    values = rule if isinstance(rule, dict) else {}
+    return int(values.get("threshold", 0)), int(values.get("rounding", 0))
+
+
+def _rounded(column: str, to: int) -> pl.Expr:
+    if to <= 1:
+        return pl.col(column)
+    return ((pl.col(column) / to).round() * to).cast(pl.Int64)

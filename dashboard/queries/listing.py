@@ -1,0 +1,59 @@
+"""The batches behind a point: rows, for those who may see rows."""
+
+import polars as pl
+
+from dashboard.filters import Filters
+from dashboard.queries.batches import conditions
+from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.snapshot import current
+from dashboard.viewer import Viewer
+
+MOST_BATCHES = 1000
+_COLUMNS = (
+    "site, batch, product, pathway, trial, attempt, started, harvested, first_release,"
+    " final_decision, infused, ended, outcome, ended_as, released_as, failure_stage,"
+    " failure_category, no_product, out_of_spec, released_out_of_spec, late_failure,"
+    " not_infused, any_failure"
+)
+
+
+def batches(viewer: Viewer, filters: Filters, flag: str | None = None) -> pl.DataFrame:
+    """Batches by pseudonym, newest first: of all sites for the lead, else its own.
+
+    `flag` keeps those for which a failure flag holds. At most MOST_BATCHES rows; a
+    viewer who may see counts only gets none.
+    """
+    snapshot = current()
+    allowed = {
+        "lead": scope(snapshot, viewer, filters).named,
+        "site": tuple(s for s in (viewer.site,) if s),
+    }.get(viewer.role, ())
+    condition, parameters = conditions(filters)
+    week = condition.replace("r.week", "cast(date_trunc('week', r.started) as date)")
+    flagged = f"r.{flag}" if flag in _COLUMNS.replace(",", " ").split() else "true"
+    return snapshot.rows(
+        f"select {_COLUMNS} from (select r.* from fact_batch as r"
+        " left join product as p on r.product = p.product"
+        f" where r.counted and {week} and {flagged}"
+        " and list_contains($named, r.site)) as r"
+        f" order by started desc, site, batch limit {MOST_BATCHES}",
+        {"named": list(allowed), **parameters},
+    ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
+
+
+def lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Lots with the batches that used them and failed, summed over named sites.
+
+    A site sees its own batches of a lot only: who else used it is not told.
+    """
+    snapshot = current()
+    named = scope(snapshot, viewer, filters).named
+    return snapshot.rows(
+        "select r.kind, r.supplier, r.lot, cast(sum(r.ended) as bigint) as ended,"
+        " cast(sum(r.failed) as bigint) as failed, count(distinct r.site) as sites"
+        " from rollup_material as r left join product as p on r.product = p.product"
+        " where list_contains($named, r.site)"
+        " and ($product is null or list_contains($product, r.product))"
+        " group by all order by failed desc, lot",
+        {"named": list(named), "product": list(filters.product) or None},
+    ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))

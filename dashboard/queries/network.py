@@ -1,0 +1,129 @@
+"""The network itself: its sites, its products, its day, and what filters may choose."""
+
+import polars as pl
+
+from dashboard.filters import Filters
+from dashboard.queries import disclosure
+from dashboard.queries.disclosure import POOLS, heading, scope
+from dashboard.queries.snapshot import NoSnapshotError, Snapshot, current
+from dashboard.viewer import About, Choices, Viewer
+
+
+def about(viewer: Viewer, snapshot: Snapshot | None = None) -> About:
+    """The snapshot's own facts for the header, the footer and the filters.
+
+    While nothing was published, the empty `About`: pages then say so.
+    """
+    try:
+        snapshot = snapshot or current()
+    except NoSnapshotError:
+        return About()
+    return About(
+        name=snapshot.meta["network"],
+        as_of=snapshot.as_of,
+        built=snapshot.built,
+        snapshot=snapshot.path.stem,
+        viewers=_viewers(snapshot),
+        choices=_choices(snapshot, viewer),
+    )
+
+
+def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
+    """The contract's `site` rows of the sites that the viewer sees by name.
+
+    `last_day` is the last day that the site's own rows speak of, `age` its distance
+    from the network's day in days.
+    """
+    snapshot = current()
+    named = scope(snapshot, viewer, filters or Filters()).named
+    return snapshot.rows(
+        "select s.*, f.last_day,"
+        " date_diff('day', f.last_day, cast($day as date)) as age"
+        " from site as s left join (select site, max(last_day) as last_day"
+        " from freshness group by site) as f on s.site = f.site"
+        " where list_contains($named, s.site) order by s.site",
+        {"named": list(named), "day": snapshot.as_of},
+    )
+
+
+def milestones(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Milestones of the sites seen by name, oldest first."""
+    return _of_named("milestone", "date", viewer, filters)
+
+
+def authorisations(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Authorisations of the sites seen by name, oldest first."""
+    return _of_named("authorisation", "valid_from", viewer, filters)
+
+
+def products() -> pl.DataFrame:
+    """The network's products; the same for every viewer."""
+    return current().rows(
+        "select p.* from product as p where exists(select 1 from rollup_batch as r"
+        " where r.product = p.product) order by product"
+    )
+
+
+def cohorts() -> pl.DataFrame:
+    """Published cohorts with their own denominators; never members of the network."""
+    return current().rows("from cohort")
+
+
+def _of_named(table: str, order: str, viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    snapshot = current()
+    named = scope(snapshot, viewer, filters).named
+    return snapshot.rows(
+        f"select * from {table} where list_contains($named, site)"
+        f' order by "{order}", site',
+        {"named": list(named)},
+    ).with_columns(
+        pl.lit(disclosure.DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
+    )
+
+
+def _viewers(snapshot: Snapshot) -> tuple[Viewer, ...]:
+    """The fixed viewers of a network without sign-in: one of each kind and scope."""
+    members = snapshot.rows(
+        "select site, region from site where kind <> 'published' order by site"
+    )
+    regions = sorted(set(members["region"].drop_nulls()) - {"-"})
+    return (
+        Viewer("lead"),
+        *(Viewer("authority", region=region) for region in regions),
+        *(Viewer("site", site=site) for site in members["site"]),
+        Viewer("public"),
+    )
+
+
+def _choices(snapshot: Snapshot, viewer: Viewer) -> Choices:
+    rows = snapshot.rows
+    months = rows(
+        "select distinct strftime(week, '%Y-%m') as month from rollup_batch"
+        " order by month"
+    )
+    product = rows(
+        "select product, title, product_class from product as p where exists("
+        "select 1 from rollup_batch as r where r.product = p.product) order by title"
+    )
+    pathways = rows("select distinct pathway from rollup_batch order by pathway")
+    named = [
+        (site, name, region)
+        for site, name, region in rows(
+            "select site, name, coalesce(region, '-') from site"
+            " where kind <> 'published' order by site"
+        ).iter_rows()
+        if heading(viewer, site, region) not in POOLS
+    ]
+    return Choices(
+        months=tuple(months["month"]),
+        product=tuple(zip(product["product"], product["title"], strict=True)),
+        product_class=_titled(product["product_class"]),
+        pathway=_titled(pathways["pathway"]),
+        region=tuple((r, r) for r in sorted({r for *_, r in named} - {"-"})),
+        site=tuple((site, name) for site, name, _ in named),
+    )
+
+
+def _titled(words: pl.Series) -> tuple[tuple[str, str], ...]:
+    """Vocabulary words with the words a reader sees: `car_t` → “car t”."""
+    return tuple((w, str(w).replace("_", " ")) for w in words.unique().sort())

@@ -1,0 +1,95 @@
+"""What arrived, what did not, and why: the morning's questions of a data manager.
+
+Rejects and findings quote what a site wrote, so they are shown for a site's own rows
+to that site and to the network's lead, and to nobody else.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from dashboard.filters import Filters
+from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.snapshot import Snapshot, current
+from dashboard.viewer import Viewer
+
+_READERS = ("lead", "site")
+MOST_ROWS = 5000
+
+
+def reports(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """One row a named site, dataset and period: due, received, expected, on time.
+
+    `received_rows` against `expected_rows`, which is null where the site declared
+    none.
+    """
+    return _rows("report", viewer, filters, "site, dataset, period")
+
+
+def counts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Records, rows read, good, repeated and rejected by named site and dataset."""
+    snapshot = current()
+    return _of_named(
+        snapshot,
+        viewer,
+        filters,
+        "select * from count as r where run = (select max(run) from count as c"
+        " where c.site = r.site and c.dataset = r.dataset)"
+        " and list_contains($named, site) order by site, dataset",
+    )
+
+
+def rejects(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """The rows that were refused, each with its rule, place and what was expected."""
+    return _quoted("reject", viewer, filters, "site, dataset, origin, row")
+
+
+def findings(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """What rows say against each other: accepted, but somebody should look."""
+    return _quoted("finding", viewer, filters, "rule, site, dataset, batch")
+
+
+def discordances(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Decisions that do not follow from the batch's own recorded results."""
+    return _quoted("discordance", viewer, filters, "site, batch")
+
+
+def rule_counts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Numerator and denominator of every cross-dataset rule by named site."""
+    return _rows("rule_count", viewer, filters, "rule, site")
+
+
+def runs() -> pl.DataFrame:
+    """The runs that made this network's data, newest first."""
+    return current().rows("from run order by run desc")
+
+
+def source_errors(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Sources that did not answer in the last run, with what they said."""
+    return _quoted("source_error", viewer, filters, "site, source")
+
+
+def _quoted(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
+    """Rows of a table that quotes sites; nothing for viewers who may not read them."""
+    if viewer.role not in _READERS:
+        return _rows(table, viewer, filters, order).clear()
+    return _rows(table, viewer, filters, order)
+
+
+def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
+    return _of_named(
+        current(),
+        viewer,
+        filters,
+        f"select * from {table} where list_contains($named, site)"
+        f" order by {order} limit {MOST_ROWS}",
+    )
+
+
+def _of_named(
+    snapshot: Snapshot, viewer: Viewer, filters: Filters, sql: str
+) -> pl.DataFrame:
+    named: Sequence[str] = scope(snapshot, viewer, filters).named
+    return snapshot.rows(sql, {"named": list(named)}).with_columns(
+        pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
+    )

@@ -1,0 +1,95 @@
+"""The open snapshot: one read-only file, exchanged whole when a run publishes.
+
+A new run never changes the file that a reader has open; it puts another beside it and
+points `current` there. Each published file gets a connection of its own, because one
+DuckDB process keeps answering from the first file that it opened under a name.
+"""
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from dashboard.viewer import current_request
+
+_KEPT = 2
+
+
+class NoSnapshotError(LookupError):
+    """Nothing was ever published in this folder."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One published file, open for reading."""
+
+    path: Path
+    connection: duckdb.DuckDBPyConnection
+
+    def rows(
+        self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ()
+    ) -> pl.DataFrame:
+        """The answer to `sql`; a cursor each, so that threads do not wait in line."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("use snapshot")
+            params = parameters if isinstance(parameters, Mapping) else [*parameters]
+            answer: pl.DataFrame = cursor.sql(sql, params=params or None).pl()
+            return answer
+
+    @cached_property
+    def meta(self) -> Mapping[str, str]:
+        """What the run wrote about itself: run, built_at, as_of, network, versions."""
+        return dict(self.rows("select key, value from meta").iter_rows())
+
+    @cached_property
+    def rules(self) -> Mapping[str, Mapping[str, object]]:
+        """The network's own rules as they stood when this was built."""
+        rules: Mapping[str, Mapping[str, object]] = json.loads(self.meta["config"])
+        return rules
+
+    @property
+    def as_of(self) -> date:
+        """The network's day: running steps are censored on it, ages count from it."""
+        return date.fromisoformat(self.meta["as_of"])
+
+    @property
+    def built(self) -> datetime:
+        """When the run finished building this file."""
+        return datetime.fromisoformat(self.meta["built_at"])
+
+
+_lock = threading.Lock()
+_open: dict[Path, Snapshot] = {}
+
+
+def current(folder: Path | None = None) -> Snapshot:
+    """The snapshot that `current` points to, of the request's network by default.
+
+    Raises NoSnapshotError while nothing was published. The file is looked up again at
+    every call, so the first question after a run is answered from the new one.
+    """
+    folder = folder or current_request().snapshots
+    try:
+        path = (folder / "current").resolve(strict=True)
+    except OSError as error:
+        raise NoSnapshotError(f"nothing was published in {folder.name} yet") from error
+    with _lock:
+        if path not in _open:
+            _open[path] = _attach(path)
+            for stale in list(_open)[:-_KEPT]:
+                del _open[stale]
+        return _open[path]
+
+
+def _attach(path: Path) -> Snapshot:
+    connection = duckdb.connect(":memory:")
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"attach '{quoted}' as snapshot (read_only)")
+    connection.execute("set enable_external_access = false")
+    return Snapshot(path, connection)

@@ -1,0 +1,43 @@
+-- Counts by week of start: what every rate is made of, ratios are computed last.
+create table rollup_batch as
+select
+    site,
+    product,
+    pathway,
+    coalesce(trial, '-') as trial,
+    coalesce(process, 'other') as process,
+    coalesce(starting_material, '-') as starting_material,
+    counted,
+    cast(date_trunc('week', started) as date) as week,
+    count(*) as started,
+    sum(case when in_process then 1 else 0 end) as in_process,
+    sum(case when in_process then 0 else 1 end) as ended,
+    sum(case when harvested is not null then 1 else 0 end) as harvested,
+    sum(case when first_release is not null then 1 else 0 end) as released,
+    sum(case when infused is not null then 1 else 0 end) as infused,
+    sum(case when provisional_release is not null then 1 else 0 end) as provisional,
+    sum(case when provisional_release is not null and final_decision is null
+             then 1 else 0 end) as awaiting_final,
+    sum(case when no_product then 1 else 0 end) as no_product,
+    sum(case when no_product is not null then 1 else 0 end) as no_product_of,
+    sum(case when out_of_spec then 1 else 0 end) as out_of_spec,
+    sum(case when out_of_spec is not null then 1 else 0 end) as out_of_spec_of,
+    sum(case when released_out_of_spec then 1 else 0 end) as released_out_of_spec,
+    sum(case when released_out_of_spec is not null then 1 else 0 end)
+        as released_out_of_spec_of,
+    sum(case when late_failure then 1 else 0 end) as late_failure,
+    sum(case when late_failure is not null then 1 else 0 end) as late_failure_of,
+    sum(case when not_infused then 1 else 0 end) as not_infused,
+    sum(case when not_infused is not null then 1 else 0 end) as not_infused_of,
+    sum(case when any_failure then 1 else 0 end) as any_failure,
+    sum(case when any_failure is not null then 1 else 0 end) as any_failure_of,
+    sum(case when coalesce(attempt, 1) = 1 and not in_process then 1 else 0 end)
+        as first_attempt_of,
+    sum(case when coalesce(attempt, 1) = 1 and not in_process and not no_product
+             then 1 else 0 end) as first_attempt_success,
+    sum(coalesce(cells_final, 0)) as cells_final,
+    sum(coalesce(doses_made, 0)) as doses_made,
+    sum(coalesce(doses_released, 0)) as doses_released
+from fact_batch
+where started is not null
+group by all;
