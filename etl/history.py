@@ -1,0 +1,93 @@
+"""The statements that lay rows over a history table, and read its present.
+
+A history table has the columns of a schema, where each row came from (`origin`,
+`ref`, `sender`, `bundle`), and the runs that opened and closed it; a row that stands
+has no closing run. The rows to lay over it stand in a table `incoming`.
+"""
+
+from collections.abc import Iterable
+
+from etl.contract.schemas import KEYS, SCHEMAS
+
+PROVENANCE = ("origin", "ref", "bundle")
+# Said by a laboratory about another site's batch, or by an organiser about a
+# laboratory: this column names who owns the row.
+OWNER = {"result": "site", "ring_trial": "laboratory"}
+
+
+def names(columns: Iterable[str]) -> str:
+    """The columns quoted: the contract has a `text`, a `date` and a `value`."""
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def equal(columns: Iterable[str], left: str, right: str) -> str:
+    """A condition that holds where all the columns agree; no part may be null."""
+    return " and ".join(f'{left}."{c}" = {right}."{c}"' for c in columns)
+
+
+def same(columns: Iterable[str], left: str, right: str) -> str:
+    """A condition that holds where all the columns agree, two nulls being the same."""
+    return " and ".join(
+        f'{left}."{c}" is not distinct from {right}."{c}"' for c in columns
+    )
+
+
+def closing(table: str, dataset: str, *, complete: bool) -> str:
+    """Closes what `incoming` changed and, if it is complete, what it does not hold.
+
+    Where a row came from is not part of what it says: a line inserted above it in
+    the site's file does not make it another row.
+    """
+    key, rest = _columns(dataset)
+    held = f"select 1 from incoming as i where {equal(key, 'i', 't')}"
+    unchanged = f"{held} and {same(rest, 'i', 't')}" if rest else held
+    gone = "true" if complete else f"exists ({held})"
+    return (
+        f"update {table} as t set closed_run = $run where t.sender = $sender "
+        f"and t.closed_run is null and {gone} and not exists ({unchanged})"
+    )
+
+
+def opening(table: str, dataset: str) -> str:
+    """Adds the rows of `incoming` that do not stand already."""
+    columns = (*SCHEMAS[dataset].column_names(), *PROVENANCE)
+    key = KEYS[dataset]
+    return (
+        f"insert into {table} ({names(columns)}, sender, opened_run) "
+        f"select {names(columns)}, $sender, $run from incoming as i where not exists "
+        f"(select 1 from {table} as t where t.sender = $sender "
+        f"and t.closed_run is null and {equal(key, 'i', 't')})"
+    )
+
+
+def duplicated(table: str, dataset: str) -> str:
+    """Counts the keys that a sender's standing rows say more than once."""
+    return (
+        f"select count(*) - count(distinct ({names(KEYS[dataset])})) from {table} "
+        "where sender = $sender and closed_run is null"
+    )
+
+
+def current(table: str, dataset: str) -> str:
+    """The contract's columns of the rows that stand, one row a key.
+
+    Where two senders say one key, the owner's own row counts, and otherwise that of
+    the sender that comes first in the alphabet: no order of arrival changes it.
+    """
+    columns = names(SCHEMAS[dataset].column_names())
+    said = f"select {columns} from {table} as t where t.closed_run is null"
+    owner = OWNER.get(dataset)
+    if owner is None:
+        return said
+    return (
+        f"{said} and t.sender = t.{owner} union all "
+        f"{said} and t.sender <> t.{owner} and not exists ("
+        f"select 1 from {table} as o where o.closed_run is null "
+        f"and {equal(KEYS[dataset], 'o', 't')} "
+        f"and (o.sender = o.{owner} or o.sender < t.sender))"
+    )
+
+
+def _columns(dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    key = KEYS[dataset]
+    return key, tuple(c for c in SCHEMAS[dataset].column_names() if c not in key)

@@ -1,0 +1,294 @@
+"""The warehouse: checked rows with the run that opened and the run that closed them.
+
+One DuckDB file, one table a dataset. What it holds is a function of the set of
+bundles: later bundles supersede earlier ones by (time of extraction, hash), whatever
+the order in which they arrive. Everything of one run happens in one transaction, so a
+killed run leaves no trace. There are no primary keys (they make a large merge many
+times slower): keys are counted after each change instead.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from connectors import PocnetError
+from etl import history
+from etl.contract.schemas import SCHEMAS
+from etl.fold import Arrival, State, places
+
+_REJECT = ("row", "origin", "ref", "column", "rule", "read", "expected")
+_LEDGER = """
+create table if not exists run (
+    run bigint, started_at timestamptz, finished_at timestamptz, state varchar);
+create table if not exists source_error (
+    run bigint, site varchar, source varchar, message varchar);
+create table if not exists bundle (
+    bundle varchar, run bigint, site varchar, dataset varchar,
+    extracted_at timestamptz, complete boolean, mapping varchar,
+    watermarks varchar[], records bigint, "read" bigint, good bigint,
+    repeated bigint, rejected bigint);
+create table if not exists reject (
+    dataset varchar, sender varchar, "row" bigint, origin varchar, ref varchar,
+    "column" varchar, rule varchar, "read" varchar, expected varchar,
+    bundle varchar, opened_run bigint, closed_run bigint);
+"""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What kept a source from answering: the site, its source, one clear line."""
+
+    site: str
+    source: str
+    message: str
+
+
+class Warehouse:
+    """The network's history in one DuckDB file, open for one writer.
+
+    A second writer gets a PocnetError that names the first. DuckDB itself holds the
+    lock, so it is gone when its process is gone, however that ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.connection = _open(path)
+        self.catalog = path.stem
+        self.connection.execute("set timezone = 'UTC'")
+        self.connection.execute(_LEDGER)
+        for dataset in SCHEMAS:
+            self._create(dataset)
+
+    def __enter__(self) -> "Warehouse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def run(self, started_at: datetime, after: int = 0) -> Iterator[int]:
+        """The number of a new run; all of it is kept at the end, or none of it.
+
+        `after` is the highest number already in use elsewhere: a warehouse that is
+        built anew must not publish under the name of an older snapshot.
+        """
+        self.connection.execute("begin transaction")
+        try:
+            number = max(self.last_run(), after) + 1
+            self.connection.execute(
+                "insert into run values (?, ?, null, 'running')", [number, started_at]
+            )
+            yield number
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    def last_run(self) -> int:
+        """The number of the newest run, 0 before the first."""
+        return self._count("select coalesce(max(run), 0) from run")
+
+    def finish(self, run: int, failures: Sequence[Failure]) -> None:
+        """Note how the run ended, and what each failing source answered."""
+        for failure in failures:
+            self.connection.execute(
+                "insert into source_error values (?, ?, ?, ?)",
+                [run, failure.site, failure.source, failure.message],
+            )
+        self.connection.execute(
+            "update run set state = ?, finished_at = ? where run = ?",
+            ["partial" if failures else "complete", datetime.now(UTC), run],
+        )
+
+    def note(self, run: int, arrival: Arrival) -> None:
+        """Enter a bundle and its counts, so that it is not applied a second time."""
+        manifest = arrival.manifest
+        row = [
+            manifest.name,
+            run,
+            manifest.site,
+            manifest.dataset,
+            manifest.extracted_at,
+            arrival.complete,
+            manifest.mapping,
+            [part.watermark for part in manifest.parts],
+            manifest.records,
+            manifest.read,
+            arrival.good_rows,
+            arrival.repeated,
+            arrival.rejected,
+        ]
+        marks = ", ".join("?" * len(row))
+        self.connection.execute(f"insert into bundle values ({marks})", row)
+
+    def apply(self, run: int, state: State) -> None:
+        """Lay what a sender says over what is known of it.
+
+        A row that is unchanged stays as it is, a changed one closes its earlier
+        version, and a complete state closes the rows that it does not hold.
+        """
+        table, bound = self.table(state.dataset), {"run": run, "sender": state.sender}
+        closing = history.closing(table, state.dataset, complete=state.complete)
+        with self._incoming(state.good):
+            self.connection.execute(closing, bound)
+            self.connection.execute(history.opening(table, state.dataset), bound)
+        self._assert_unique(table, state)
+        self._apply_rejects(run, state)
+
+    def current(self, dataset: str) -> pl.DataFrame:
+        """The contract's rows of a dataset as they stand now."""
+        rows: pl.DataFrame = self.connection.sql(self.current_sql(dataset)).pl()
+        return rows
+
+    def current_sql(self, dataset: str) -> str:
+        """The query behind `current`; its names hold whatever file is attached."""
+        return history.current(self.table(dataset), dataset)
+
+    def rejects_sql(self) -> str:
+        """The query of the rows that stand refused, with the run that first did so."""
+        return (
+            f"select opened_run as run, sender as site, dataset, "
+            f"{history.names(_REJECT)} from {self.table('reject')} "
+            "where closed_run is null"
+        )
+
+    def counts_sql(self) -> str:
+        """The query of the counts by run, sender and dataset.
+
+        A run that was killed after a bundle was kept leaves it to the next run, whose
+        own bundle of that dataset is then the one that counts.
+        """
+        return (
+            'select run, site, dataset, records, "read", good, repeated, rejected, '
+            f"extracted_at as arrived_at from {self.table('bundle')} "
+            "qualify row_number() over (partition by run, site, dataset "
+            "order by extracted_at desc, bundle) = 1"
+        )
+
+    def failures_sql(self) -> str:
+        """The query of what failing sources said when their site was last asked."""
+        asked = " union all ".join(
+            f"select run, site from {self.table(name)}"
+            for name in ("bundle", "source_error")
+        )
+        return (
+            f"select f.* from {self.table('source_error')} as f where f.run = "
+            f"(select max(a.run) from ({asked}) as a where a.site = f.site)"
+        )
+
+    def bundles(self, site: str, dataset: str) -> pl.DataFrame:
+        """The bundles applied so far for one sender and dataset, oldest first."""
+        applied: pl.DataFrame = self.connection.sql(
+            f"from {self.table('bundle')} where site = ? and dataset = ? "
+            "order by extracted_at, bundle",
+            params=[site, dataset],
+        ).pl()
+        return applied
+
+    def bundle_names(self) -> set[str]:
+        """Every bundle applied so far."""
+        return set(self.connection.sql("select bundle from bundle").pl()["bundle"])
+
+    def table(self, name: str) -> str:
+        """A table's full name, which holds whatever file is attached beside."""
+        return f'"{self.catalog}".main."{name}"'
+
+    def _create(self, dataset: str) -> None:
+        """Make the dataset's table with the types of its schema, if it is not there."""
+        texts = ("origin", "ref", "bundle", "sender")
+        frame = (
+            SCHEMAS[dataset]
+            .create_empty()
+            .with_columns(
+                *(pl.lit(None, pl.String).alias(name) for name in texts),
+                *(
+                    pl.lit(None, pl.Int64).alias(f"{end}_run")
+                    for end in ("opened", "closed")
+                ),
+            )
+        )
+        self.connection.register("schema_of", frame.to_arrow())
+        self.connection.execute(
+            f"create table if not exists {self.table(dataset)} as from schema_of"
+        )
+        self.connection.unregister("schema_of")
+
+    @contextmanager
+    def _incoming(self, frame: pl.DataFrame) -> Iterator[None]:
+        self.connection.register("incoming", frame.to_arrow())
+        yield
+        self.connection.unregister("incoming")
+
+    def _apply_rejects(self, run: int, state: State) -> None:
+        bound = {"run": run, "sender": state.sender, "dataset": state.dataset}
+        stands = "sender = $sender and dataset = $dataset and closed_run is null"
+        said = history.same(_REJECT, "i", "t")
+        table = self.table("reject")
+        with self._incoming(places(state.good, state.rejects)):
+            read_again = (
+                "true"
+                if state.complete
+                else (
+                    "exists (select 1 from incoming as i where "
+                    f"{history.same(('origin', 'ref'), 'i', 't')})"
+                )
+            )
+            self.connection.execute(
+                f"create temp table read_again as select t.rowid as id "
+                f"from {table} as t where {stands} and {read_again}",
+                {k: bound[k] for k in ("sender", "dataset")},
+            )
+        with self._incoming(state.rejects.select(*_REJECT, "bundle")):
+            self.connection.execute(
+                f"update {table} as t set closed_run = $run where {stands} "
+                "and t.rowid in (select id from read_again) "
+                f"and not exists (select 1 from incoming as i where {said})",
+                bound,
+            )
+            columns = history.names((*_REJECT, "bundle"))
+            self.connection.execute(
+                f"insert into {table} ({columns}, dataset, sender, opened_run) "
+                f"select {columns}, $dataset, $sender, $run from incoming as i "
+                f"where not exists (select 1 from {table} as t "
+                f"where {stands} and {said})",
+                bound,
+            )
+        self.connection.execute("drop table read_again")
+
+    def _assert_unique(self, table: str, state: State) -> None:
+        repeats = self._count(
+            history.duplicated(table, state.dataset), {"sender": state.sender}
+        )
+        if repeats:
+            raise PocnetError(
+                f"{repeats} rows of {state.sender} say a key of `{state.dataset}` "
+                "twice after the change, so the run was taken back. This is a fault "
+                "of pocnet: please report it with the versions of pocnet and DuckDB."
+            )
+
+    def _count(self, sql: str, bound: object = None) -> int:
+        return int(self.connection.sql(sql, params=bound).pl().item())
+
+
+def _open(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(path)
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise PocnetError(f"{path} cannot be opened: {error}") from None
+        raise PocnetError(
+            f"Another pocnet is writing to {path.parent}"
+            f"{_holder(str(error))}. Wait until it is done, then try again."
+        ) from None
+
+
+def _holder(message: str) -> str:
+    """The process that DuckDB names as the holder of the lock, if it does."""
+    found = re.search(r"PID (\d+)", message)
+    return f" (process {found[1]})" if found else ""
