@@ -1,5 +1,8 @@
 """The network itself: its sites, its products, its day, and what filters may choose."""
 
+from functools import lru_cache
+from pathlib import Path
+
 import polars as pl
 
 from dashboard.filters import Filters
@@ -9,15 +12,21 @@ from dashboard.queries.snapshot import NoSnapshotError, Snapshot, current
 from dashboard.viewer import About, Choices, Viewer
 
 
-def about(viewer: Viewer, snapshot: Snapshot | None = None) -> About:
-    """The snapshot's own facts for the header, the footer and the filters.
+def about(folder: Path, viewer: Viewer) -> About:
+    """The facts of the snapshot in `folder` for the header, footer and filters.
 
-    While nothing was published, the empty `About`: pages then say so.
+    While nothing was published, the empty `About`: pages then say so. Asked at every
+    request, so it is remembered for each snapshot and viewer.
     """
     try:
-        snapshot = snapshot or current()
+        snapshot = current(folder)
     except NoSnapshotError:
         return About()
+    return _about(snapshot, viewer)
+
+
+@lru_cache(maxsize=128)
+def _about(snapshot: Snapshot, viewer: Viewer) -> About:
     return About(
         name=snapshot.meta["network"],
         as_of=snapshot.as_of,

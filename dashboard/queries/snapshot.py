@@ -25,7 +25,7 @@ class NoSnapshotError(LookupError):
     """Nothing was ever published in this folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """One published file, open for reading."""
 
