@@ -1,0 +1,1 @@
+"""The dashboard: what the network sees of itself, and under which rules."""
