@@ -10,7 +10,6 @@ times slower): keys are counted after each change instead.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,35 +17,10 @@ import duckdb
 import polars as pl
 
 from connectors import PocnetError
-from etl import history
+from etl import history, ledger
 from etl.contract.schemas import SCHEMAS
 from etl.fold import Arrival, State, places
-
-_REJECT = ("row", "origin", "ref", "column", "rule", "read", "expected")
-_LEDGER = """
-create table if not exists run (
-    run bigint, started_at timestamptz, finished_at timestamptz, state varchar);
-create table if not exists source_error (
-    run bigint, site varchar, source varchar, message varchar);
-create table if not exists bundle (
-    bundle varchar, run bigint, site varchar, dataset varchar,
-    extracted_at timestamptz, complete boolean, mapping varchar,
-    watermarks varchar[], records bigint, "read" bigint, good bigint,
-    repeated bigint, rejected bigint);
-create table if not exists reject (
-    dataset varchar, sender varchar, "row" bigint, origin varchar, ref varchar,
-    "column" varchar, rule varchar, "read" varchar, expected varchar,
-    bundle varchar, opened_run bigint, closed_run bigint);
-"""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What kept a source from answering: the site, its source, one clear line."""
-
-    site: str
-    source: str
-    message: str
+from etl.ledger import Failure
 
 
 class Warehouse:
@@ -61,7 +35,7 @@ class Warehouse:
         self.connection = _open(path)
         self.catalog = path.stem
         self.connection.execute("set timezone = 'UTC'")
-        self.connection.execute(_LEDGER)
+        self.connection.execute(ledger.TABLES)
         for dataset in SCHEMAS:
             self._create(dataset)
 
@@ -108,22 +82,7 @@ class Warehouse:
 
     def note(self, run: int, arrival: Arrival) -> None:
         """Enter a bundle and its counts, so that it is not applied a second time."""
-        manifest = arrival.manifest
-        row = [
-            manifest.name,
-            run,
-            manifest.site,
-            manifest.dataset,
-            manifest.extracted_at,
-            arrival.complete,
-            manifest.mapping,
-            [part.watermark for part in manifest.parts],
-            manifest.records,
-            manifest.read,
-            arrival.good_rows,
-            arrival.repeated,
-            arrival.rejected,
-        ]
+        row = ledger.entry(run, arrival)
         marks = ", ".join("?" * len(row))
         self.connection.execute(f"insert into bundle values ({marks})", row)
 
@@ -143,57 +102,28 @@ class Warehouse:
 
     def current(self, dataset: str) -> pl.DataFrame:
         """The contract's rows of a dataset as they stand now."""
-        rows: pl.DataFrame = self.connection.sql(self.current_sql(dataset)).pl()
-        return rows
+        return self.query(self.current_sql(dataset))
 
     def current_sql(self, dataset: str) -> str:
         """The query behind `current`; its names hold whatever file is attached."""
         return history.current(self.table(dataset), dataset)
 
-    def rejects_sql(self) -> str:
-        """The query of the rows that stand refused, with the run that first did so."""
-        return (
-            f"select opened_run as run, sender as site, dataset, "
-            f"{history.names(_REJECT)} from {self.table('reject')} "
-            "where closed_run is null"
-        )
-
-    def counts_sql(self) -> str:
-        """The query of the counts by run, sender and dataset.
-
-        A run that was killed after a bundle was kept leaves it to the next run, whose
-        own bundle of that dataset is then the one that counts.
-        """
-        return (
-            'select run, site, dataset, records, "read", good, repeated, rejected, '
-            f"extracted_at as arrived_at from {self.table('bundle')} "
-            "qualify row_number() over (partition by run, site, dataset "
-            "order by extracted_at desc, bundle) = 1"
-        )
-
-    def failures_sql(self) -> str:
-        """The query of what failing sources said when their site was last asked."""
-        asked = " union all ".join(
-            f"select run, site from {self.table(name)}"
-            for name in ("bundle", "source_error")
-        )
-        return (
-            f"select f.* from {self.table('source_error')} as f where f.run = "
-            f"(select max(a.run) from ({asked}) as a where a.site = f.site)"
-        )
+    def query(self, sql: str, bound: object = None) -> pl.DataFrame:
+        """The answer to a question about the warehouse as it stands in this run."""
+        answer: pl.DataFrame = self.connection.sql(sql, params=bound).pl()
+        return answer
 
     def bundles(self, site: str, dataset: str) -> pl.DataFrame:
         """The bundles applied so far for one sender and dataset, oldest first."""
-        applied: pl.DataFrame = self.connection.sql(
+        return self.query(
             f"from {self.table('bundle')} where site = ? and dataset = ? "
             "order by extracted_at, bundle",
-            params=[site, dataset],
-        ).pl()
-        return applied
+            [site, dataset],
+        )
 
     def bundle_names(self) -> set[str]:
         """Every bundle applied so far."""
-        return set(self.connection.sql("select bundle from bundle").pl()["bundle"])
+        return set(self.query("select bundle from bundle")["bundle"])
 
     def table(self, name: str) -> str:
         """A table's full name, which holds whatever file is attached beside."""
@@ -201,23 +131,18 @@ class Warehouse:
 
     def _create(self, dataset: str) -> None:
         """Make the dataset's table with the types of its schema, if it is not there."""
-        texts = ("origin", "ref", "bundle", "sender")
+        texts = (*history.PROVENANCE, "sender")
+        runs = ("opened_run", "closed_run")
         frame = (
             SCHEMAS[dataset]
             .create_empty()
-            .with_columns(
-                *(pl.lit(None, pl.String).alias(name) for name in texts),
-                *(
-                    pl.lit(None, pl.Int64).alias(f"{end}_run")
-                    for end in ("opened", "closed")
-                ),
+            .with_columns(*(pl.lit(None, pl.String).alias(name) for name in texts))
+            .with_columns(*(pl.lit(None, pl.Int64).alias(name) for name in runs))
+        )
+        with self._incoming(frame):
+            self.connection.execute(
+                f"create table if not exists {self.table(dataset)} as from incoming"
             )
-        )
-        self.connection.register("schema_of", frame.to_arrow())
-        self.connection.execute(
-            f"create table if not exists {self.table(dataset)} as from schema_of"
-        )
-        self.connection.unregister("schema_of")
 
     @contextmanager
     def _incoming(self, frame: pl.DataFrame) -> Iterator[None]:
@@ -226,39 +151,15 @@ class Warehouse:
         self.connection.unregister("incoming")
 
     def _apply_rejects(self, run: int, state: State) -> None:
-        bound = {"run": run, "sender": state.sender, "dataset": state.dataset}
-        stands = "sender = $sender and dataset = $dataset and closed_run is null"
-        said = history.same(_REJECT, "i", "t")
         table = self.table("reject")
+        of = {"sender": state.sender, "dataset": state.dataset}
         with self._incoming(places(state.good, state.rejects)):
-            read_again = (
-                "true"
-                if state.complete
-                else (
-                    "exists (select 1 from incoming as i where "
-                    f"{history.same(('origin', 'ref'), 'i', 't')})"
-                )
-            )
             self.connection.execute(
-                f"create temp table read_again as select t.rowid as id "
-                f"from {table} as t where {stands} and {read_again}",
-                {k: bound[k] for k in ("sender", "dataset")},
+                ledger.rereading(table, complete=state.complete), of
             )
-        with self._incoming(state.rejects.select(*_REJECT, "bundle")):
-            self.connection.execute(
-                f"update {table} as t set closed_run = $run where {stands} "
-                "and t.rowid in (select id from read_again) "
-                f"and not exists (select 1 from incoming as i where {said})",
-                bound,
-            )
-            columns = history.names((*_REJECT, "bundle"))
-            self.connection.execute(
-                f"insert into {table} ({columns}, dataset, sender, opened_run) "
-                f"select {columns}, $dataset, $sender, $run from incoming as i "
-                f"where not exists (select 1 from {table} as t "
-                f"where {stands} and {said})",
-                bound,
-            )
+        with self._incoming(state.rejects.select(*ledger.REJECT, "bundle")):
+            self.connection.execute(ledger.resolving(table), {**of, "run": run})
+            self.connection.execute(ledger.refusing(table), {**of, "run": run})
         self.connection.execute("drop table read_again")
 
     def _assert_unique(self, table: str, state: State) -> None:
@@ -273,7 +174,7 @@ class Warehouse:
             )
 
     def _count(self, sql: str, bound: object = None) -> int:
-        return int(self.connection.sql(sql, params=bound).pl().item())
+        return int(self.query(sql, bound).item())
 
 
 def _open(path: Path) -> duckdb.DuckDBPyConnection:

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors import PocnetError
+from etl import ledger
 from etl.bundle import Manifest, Part
 from etl.contract.schemas import SCHEMAS
 from etl.fold import Arrival, fold
-from etl.store import Failure, Warehouse
+from etl.ledger import Failure
+from etl.store import Warehouse
 
 START = datetime(2026, 11, 16, tzinfo=UTC)
 REJECT = {
@@ -167,7 +169,7 @@ def test_one_sender_never_closes_the_rows_of_another(warehouse: Warehouse) -> No
 
 def test_a_reject_stands_until_its_place_is_read_again(warehouse: Warehouse) -> None:
     def standing() -> list[tuple[object, ...]]:
-        sql = f"select ref, run from ({warehouse.rejects_sql()}) order by ref"
+        sql = f"select ref, run from ({ledger.rejects(warehouse.table)}) order by ref"
         return warehouse.connection.sql(sql).pl().rows()
 
     good = releases({"a": "released"})

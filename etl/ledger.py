@@ -1,0 +1,126 @@
+"""What the warehouse keeps beside the datasets: runs, bundles, rejects, failures.
+
+A reject stands until its place in the source is read again without it, so that it has a
+history like a row: new in one run, still there in the next, resolved in a third.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from etl.fold import Arrival
+from etl.history import names, same
+
+REJECT: Final = ("row", "origin", "ref", "column", "rule", "read", "expected")
+TABLES: Final = """
+create table if not exists run (
+    run bigint, started_at timestamptz, finished_at timestamptz, state varchar);
+create table if not exists source_error (
+    run bigint, site varchar, source varchar, message varchar);
+create table if not exists bundle (
+    bundle varchar, run bigint, site varchar, dataset varchar,
+    extracted_at timestamptz, complete boolean, mapping varchar,
+    watermarks varchar[], records bigint, "read" bigint, good bigint,
+    repeated bigint, rejected bigint);
+create table if not exists reject (
+    dataset varchar, sender varchar, "row" bigint, origin varchar, ref varchar,
+    "column" varchar, rule varchar, "read" varchar, expected varchar,
+    bundle varchar, opened_run bigint, closed_run bigint);
+"""
+_STANDS: Final = "sender = $sender and dataset = $dataset and closed_run is null"
+_Named = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What kept a source from answering: the site, its source, one clear line."""
+
+    site: str
+    source: str
+    message: str
+
+
+def entry(run: int, arrival: Arrival) -> list[object]:
+    """A bundle's row in the ledger: where it stands, and what it counted."""
+    manifest = arrival.manifest
+    return [
+        manifest.name,
+        run,
+        manifest.site,
+        manifest.dataset,
+        manifest.extracted_at,
+        arrival.complete,
+        manifest.mapping,
+        [part.watermark for part in manifest.parts],
+        manifest.records,
+        manifest.read,
+        arrival.good_rows,
+        arrival.repeated,
+        arrival.rejected,
+    ]
+
+
+def rereading(reject: str, *, complete: bool) -> str:
+    """Notes in `read_again` the standing rejects whose place was read again.
+
+    `incoming` holds the places that were read; a complete state has read them all.
+    """
+    place = same(("origin", "ref"), "i", "t")
+    again = f"exists (select 1 from incoming as i where {place})"
+    return (
+        f"create temp table read_again as select t.rowid as id from {reject} as t "
+        f"where {_STANDS} and {'true' if complete else again}"
+    )
+
+
+def resolving(reject: str) -> str:
+    """Closes the rejects that were read again and are not in `incoming` any more."""
+    return (
+        f"update {reject} as t set closed_run = $run where {_STANDS} "
+        "and t.rowid in (select id from read_again) and not exists "
+        f"(select 1 from incoming as i where {same(REJECT, 'i', 't')})"
+    )
+
+
+def refusing(reject: str) -> str:
+    """Adds the rejects of `incoming` that do not stand already."""
+    columns = names((*REJECT, "bundle"))
+    return (
+        f"insert into {reject} ({columns}, dataset, sender, opened_run) "
+        f"select {columns}, $dataset, $sender, $run from incoming as i "
+        f"where not exists (select 1 from {reject} as t "
+        f"where {_STANDS} and {same(REJECT, 'i', 't')})"
+    )
+
+
+def rejects(table: _Named) -> str:
+    """The rows that stand refused, each with the run that first refused it."""
+    return (
+        f"select opened_run as run, sender as site, dataset, {names(REJECT)} "
+        f"from {table('reject')} where closed_run is null"
+    )
+
+
+def counts(table: _Named) -> str:
+    """The counts by run, sender and dataset, and when they arrived.
+
+    A run that was killed after a bundle was kept leaves it to the next run, whose own
+    bundle of that dataset is then the one that counts.
+    """
+    return (
+        'select run, site, dataset, records, "read", good, repeated, rejected, '
+        f"extracted_at as arrived_at from {table('bundle')} "
+        "qualify row_number() over (partition by run, site, dataset "
+        "order by extracted_at desc, bundle) = 1"
+    )
+
+
+def failures(table: _Named) -> str:
+    """What failing sources said when their site was last asked."""
+    asked = " union all ".join(
+        f"select run, site from {table(name)}" for name in ("bundle", "source_error")
+    )
+    return (
+        f"select f.* from {table('source_error')} as f where f.run = "
+        f"(select max(a.run) from ({asked}) as a where a.site = f.site)"
+    )

@@ -1,0 +1,137 @@
+"""The snapshot: one immutable file with the current rows and the marts made of them.
+
+Built beside the one that readers have open, under a name nobody looks at, and put in
+its place by exchanging a link: a reader sees the old file or the new one, whole.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import duckdb
+
+from etl import ledger
+from etl.bundle import CONTRACT, sync
+from etl.contract.schemas import SCHEMAS
+from etl.marts import build_marts, statements
+from etl.store import Warehouse
+
+KEPT = 3
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What a snapshot says of itself: the network's name, its day, and its rules."""
+
+    network: str
+    as_of: date
+    rules: Mapping[str, object]
+
+
+def publish(warehouse: Warehouse, edition: Edition, run: int, folder: Path) -> Path:
+    """The file that readers see from now on: `<run>.duckdb`, with `current` to it.
+
+    The rows are copied by DuckDB from the open warehouse, never its file: closing a
+    copy made inside the writing process would drop the writer's lock. The link moves
+    only when every byte is on the disk, so a killed run leaves the old snapshot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for litter in folder.glob("*.part*"):
+        litter.unlink()
+    temporary = folder / f"{run}.duckdb.part"
+    with _attached(warehouse, temporary) as connection:
+        _copy(connection, warehouse)
+        build_marts(connection, edition.as_of)
+        _describe(connection, edition, run)
+        connection.execute("checkpoint snapshot")
+    sync(temporary)
+    target = folder / f"{run}.duckdb"
+    temporary.rename(target)
+    _point(folder, target)
+    _prune(folder)
+    return target
+
+
+def latest(folder: Path) -> int:
+    """The highest number of a published run in the folder, 0 where there is none."""
+    return max((int(path.stem) for path in _snapshots(folder)), default=0)
+
+
+@contextmanager
+def _attached(warehouse: Warehouse, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A second connection to the warehouse's database, writing to the new file."""
+    quoted = str(path).replace("'", "''")
+    with warehouse.connection.cursor() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach '{quoted}' as snapshot")
+        connection.execute("use snapshot")
+        try:
+            yield connection
+        finally:
+            connection.execute(f"use {warehouse.catalog}")
+            connection.execute("detach snapshot")
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
+    queries = {name: warehouse.current_sql(name) for name in SCHEMAS}
+    queries |= {
+        "reject": ledger.rejects(warehouse.table),
+        "count": ledger.counts(warehouse.table),
+        "run": f"from {warehouse.table('run')}",
+        "source_error": ledger.failures(warehouse.table),
+    }
+    for table, query in queries.items():
+        connection.execute(f'create table "{table}" as {query}')
+
+
+def _describe(
+    connection: duckdb.DuckDBPyConnection, edition: Edition, run: int
+) -> None:
+    facts = {
+        "run": str(run),
+        "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "as_of": edition.as_of.isoformat(),
+        "network": edition.network,
+        "contract": CONTRACT,
+        "metrics": _marts_version(),
+        "code": _code_version(),
+        "config": json.dumps(edition.rules, sort_keys=True),
+    }
+    connection.execute("create table meta (key varchar, value varchar)")
+    connection.executemany("insert into meta values (?, ?)", [*facts.items()])
+
+
+def _marts_version() -> str:
+    """A fingerprint of the marts' SQL: figures with the same one are counted alike."""
+    sql = "".join(f"{name}\n{text}" for name, text in statements())
+    return hashlib.sha256(sql.encode()).hexdigest()[:12]
+
+
+def _code_version() -> str:
+    try:
+        return version("pocnet")
+    except PackageNotFoundError:
+        return "checkout"
+
+
+def _point(folder: Path, target: Path) -> None:
+    link = folder / "current.part"
+    link.symlink_to(target.name)
+    os.replace(link, folder / "current")
+    sync(folder)
+
+
+def _prune(folder: Path) -> None:
+    numbered = sorted(_snapshots(folder), key=lambda path: int(path.stem))
+    for path in numbered[:-KEPT]:
+        path.unlink()
+
+
+def _snapshots(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.duckdb") if path.stem.isdigit()]
