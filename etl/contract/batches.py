@@ -160,4 +160,4 @@ class Material(dy.Schema):
     kind = word("material_kind", key=True)
     supplier = slug(key=True, missing=NONE)
     lot = lot()
-    expires = date()
+    expires = date(years_ahead=50)

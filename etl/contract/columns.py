@@ -128,10 +128,15 @@ def band() -> dy.Int64:
     return dy.Int64(nullable=True, min=0, max=300, metadata={"kind": "band"})
 
 
-def date(*, key: bool = False, nullable: bool = True) -> dy.Date:
-    """A day at the site."""
+def date(*, key: bool = False, nullable: bool = True, years_ahead: int = 2) -> dy.Date:
+    """A day at the site, no further ahead of today than can be meant.
+
+    What has happened or is booked lies within two years; what expires may lie further.
+    """
     return dy.Date(
-        primary_key=key, nullable=nullable and not key, metadata={"kind": "date"}
+        primary_key=key,
+        nullable=nullable and not key,
+        metadata={"kind": "date", "years_ahead": years_ahead},
     )
 
 

@@ -95,6 +95,15 @@ def meaning_expr(text: pl.Expr, code: pl.Expr) -> pl.Expr:
 
 
 @cache
+def state_words() -> Mapping[str, str]:
+    """What stands in the place of a result, as `plain` text, and the state it means."""
+    states: Mapping[str, list[str]] = _table()["states"]
+    return MappingProxyType(
+        {plain(said): state for state, words in states.items() for said in words}
+    )
+
+
+@cache
 def _table() -> dict[str, Any]:
     source = files("etl.contract").joinpath("parameters.toml")
     return tomllib.loads(source.read_text(encoding="utf-8"))

@@ -50,7 +50,7 @@ class Result(dy.Schema):
     def result_without_value(cls) -> pl.Expr:
         """A value or a text, or a word such as nd, n.a. or pending."""
         said = pl.col("value").is_not_null() | pl.col("text").is_not_null()
-        return said | pl.col("state").is_in(["not_done", "not_applicable", "pending"])
+        return said | (pl.col("state") != "valid")
 
 
 class Criterion(dy.Schema):
@@ -80,7 +80,7 @@ class Criterion(dy.Schema):
         metadata={"kind": "text", "missing": None},
     )
     valid_from = date()
-    valid_to = date()
+    valid_to = date(years_ahead=50)
 
     @dy.rule()
     def criterion_without_limit(cls) -> pl.Expr:

@@ -46,7 +46,7 @@ class Authorisation(dy.Schema):
     kind = word("authorisation_kind", key=True)
     valid_from = date(key=True)
     authority = text()
-    valid_to = date()
+    valid_to = date(years_ahead=50)
 
     @dy.rule()
     def valid_to_before_valid_from(cls) -> pl.Expr:
