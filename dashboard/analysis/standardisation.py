@@ -65,8 +65,8 @@ def _cells(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Counts by site and stratum, and by stratum over the sites that are compared.
 
-    `stratum` numbers the combinations. Null counts make a site `hidden`, because a
-    sum without them would pass for the whole.
+    `stratum` names the combination of all strata. Null counts make a site `hidden`,
+    because a sum without them would pass for the whole.
     """
     if "reason" not in frame.columns:
         frame = frame.with_columns(reason=pl.lit(None, pl.String))
