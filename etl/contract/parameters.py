@@ -82,16 +82,20 @@ def meaning(code: str, text: str) -> str:
 
 def meaning_expr(text: pl.Expr, code: pl.Expr) -> pl.Expr:
     """The same as `meaning`, for a column of texts and a column of parameters."""
+    return pl.coalesce(known_meaning_expr(text, code), text)
+
+
+def known_meaning_expr(text: pl.Expr, code: pl.Expr) -> pl.Expr:
+    """The meaning where the text has one for its parameter, null elsewhere."""
     known = {
         code + _JOIN + text: said
         for code, each in parameters().items()
         for text, said in each.meanings.items()
     }
     written = pl.concat_str(code, pl.lit(_JOIN), plain_expr(text))
-    said = written.replace_strict(
+    return written.replace_strict(
         list(known), list(known.values()), default=None, return_dtype=pl.String
     )
-    return pl.coalesce(said, text)
 
 
 @cache
@@ -121,12 +125,16 @@ def _parameter(
         units=units,
         better=row["better"],
         chapter=row.get("chapter"),
-        lowest=row.get("lowest", 0.0),
-        highest=row.get("highest", 100.0 if percent else None),
+        lowest=float(row.get("lowest", 0)),
+        highest=_float(row.get("highest", 100 if percent else None)),
         synonyms=_frozen(row["synonyms"]),
         meanings=_meanings(row.get("texts", ()), texts),
         zero=tuple(plain(text) for text in row.get("zero", ())),
     )
+
+
+def _float(number: float | None) -> float | None:
+    return None if number is None else float(number)
 
 
 def _frozen(synonyms: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:
