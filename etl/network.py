@@ -1,0 +1,239 @@
+"""A network folder, read and believed: `network.toml` and one file for each site.
+
+Either everything in it is right and a frozen `Network` comes out, or nothing runs and
+every mistake of every file is named at once, with its file, line and key. Nothing here
+touches a source system.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from connectors import ConfigError, Source, options_model
+from etl.settings import (
+    SLUG,
+    DatasetRules,
+    Disclosure,
+    NetworkFile,
+    Product,
+    Reporting,
+    SiteFile,
+    SiteInfo,
+    Style,
+)
+from etl.settings_document import Document, Problem, read_document
+from etl.settings_mistakes import Mistake, shape_mistakes
+from etl.settings_rules import Table, site_mistakes, table, tables
+from etl.settings_secrets import Resolver, plain_secrets
+from etl.settings_targets import ALL_PRODUCTS, Known
+
+NETWORK_FILE: Final = "network.toml"
+SITES_FOLDER: Final = "sites"
+
+
+class NetworkError(ConfigError):
+    """All the mistakes of a network folder; as text, one line each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        first = self.problems[0]
+        super().__init__(first.message, first.file, first.line, first.key or None)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """How a site's own numbers become pseudonyms; the key is never printed."""
+
+    key: str = field(repr=False)
+    key_id: str
+    coarsen: Literal["day", "week"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site: who it is, its systems, how it writes, what is read there.
+
+    Each entry of `datasets` names its source, even where the file left it out.
+    `privacy` is None only for published sites, whose numbers are citations.
+    """
+
+    slug: str
+    info: SiteInfo
+    sources: Mapping[str, Source]
+    style: Style
+    privacy: Privacy | None
+    datasets: tuple[DatasetRules, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The whole folder, without a mistake and with its secrets filled in."""
+
+    folder: Path
+    name: str
+    made_up_today: date | None
+    reporting: Reporting
+    disclosure: Disclosure
+    products: tuple[Product, ...]
+    sites: Mapping[str, Site]
+
+    def today(self) -> date:
+        """The day it is in the network: a made-up one stays on the day it was made."""
+        return self.made_up_today or datetime.now(UTC).date()
+
+
+def load_network(folder: Path, environ: Mapping[str, str]) -> Network:
+    """The network of a folder; NetworkError with every mistake if there is one.
+
+    Secrets are looked up in `environ`. A relative path in a site's file starts from
+    the folder that file is in, so that a network folder can be moved as a whole.
+    """
+    drafts = _Drafts(folder, environ)
+    if problems := drafts.problems():
+        raise NetworkError(problems)
+    file = NetworkFile.model_validate(drafts.network.data)
+    return Network(
+        folder=folder,
+        name=file.network.name,
+        made_up_today=file.network.today,
+        reporting=file.reporting,
+        disclosure=file.disclosure,
+        products=file.product,
+        sites={draft.slug: draft.site(folder) for draft in drafts.sites},
+    )
+
+
+def check_network(folder: Path, environ: Mapping[str, str]) -> list[Problem]:
+    """Every mistake of a folder, by file and line; empty when it can be loaded."""
+    return _Drafts(folder, environ).problems()
+
+
+class _Drafts:
+    """The files of a folder as they were read, before anything is believed."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.network = read_document(folder, NETWORK_FILE)
+        names = sorted(path.name for path in (folder / SITES_FOLDER).glob("*.toml"))
+        self.sites = [_Draft.read(folder, name, environ) for name in names]
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with any of them."""
+        known = self._known()
+        found = _network_problems(self.network)
+        for draft in self.sites:
+            found += sorted(draft.problems(known), key=lambda problem: problem.line)
+        return found
+
+    def _known(self) -> Known:
+        products = tables(self.network.data.get("product"))
+        kinds = {
+            draft.slug: str(table(draft.data.get("site")).get("kind", ""))
+            for draft in self.sites
+        }
+        return Known(tuple(str(each.get("product", "")) for each in products), kinds)
+
+
+def _network_problems(document: Document) -> list[Problem]:
+    if document.problem:
+        return [document.problem]
+    mistakes = shape_mistakes(NetworkFile, document.data)
+    seen: set[object] = set()
+    for index, product in enumerate(tables(document.data.get("product"))):
+        slug, path = product.get("product"), ("product", index, "product")
+        if slug in seen:
+            mistakes.append(Mistake(path, f'The product "{slug}" is listed twice.'))
+        if slug == ALL_PRODUCTS:
+            mistakes.append(Mistake(path, '"all" already stands for every product.'))
+        seen.add(slug)
+    return sorted(map(document.locate, mistakes), key=lambda problem: problem.line)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """One site's file: as written, and with its secrets filled in where they stand."""
+
+    slug: str
+    document: Document
+    data: Table
+    unresolved: tuple[Mistake, ...]
+
+    @classmethod
+    def read(cls, folder: Path, name: str, environ: Mapping[str, str]) -> "_Draft":
+        document = read_document(folder, f"{SITES_FOLDER}/{name}")
+        resolver = Resolver(environ)
+        data = resolver.fill_site(document.data)
+        return cls(name.removesuffix(".toml"), document, data, (*resolver.mistakes,))
+
+    def problems(self, known: Known) -> list[Problem]:
+        """What is wrong with it; a secret that is not there is not judged further."""
+        if self.document.problem:
+            return [self.document.problem]
+        secrets = [*plain_secrets(self.slug, self.document.data), *self.unresolved]
+        settled = {mistake.path for mistake in secrets}
+        settled |= {path[:-1] for path in settled if path[-1] == "env"}
+        others = [
+            *_slug_mistakes(self.slug),
+            *shape_mistakes(SiteFile, self.document.data),
+            *site_mistakes(self.data, known),
+        ]
+        mistakes = secrets + [each for each in others if each.path not in settled]
+        return [self.document.locate(mistake) for mistake in mistakes]
+
+    def site(self, folder: Path) -> Site:
+        """The site, when there is no problem."""
+        file = SiteFile.model_validate(self.document.data)
+        return Site(
+            slug=self.slug,
+            info=file.site,
+            sources=self._sources(folder / SITES_FOLDER),
+            style=file.style,
+            privacy=self._privacy(file),
+            datasets=tuple(self._datasets(file)),
+        )
+
+    def _sources(self, here: Path) -> dict[str, Source]:
+        sources = {}
+        for name, written in table(self.data.get("source")).items():
+            options = dict(table(written))
+            kind = str(options.pop("kind"))
+            options = _anchored(kind, options, here)
+            sources[name] = Source(self.slug, name, kind, options)
+        return sources
+
+    def _privacy(self, file: SiteFile) -> Privacy | None:
+        if file.privacy is None:
+            return None
+        key = str(table(self.data.get("privacy"))["key"])
+        return Privacy(key, file.privacy.key_id, file.privacy.coarsen)
+
+    def _datasets(self, file: SiteFile) -> Iterable[DatasetRules]:
+        only = next(iter(file.source), None)
+        filled = tables(self.data.get("dataset"))
+        for rules, entry in zip(file.dataset, filled, strict=True):
+            update = {"source": rules.source or only, "read": table(entry.get("read"))}
+            yield rules.model_copy(update=update)
+
+
+def _slug_mistakes(slug: str) -> Iterable[Mistake]:
+    if not re.match(SLUG, slug):
+        yield Mistake(
+            (),
+            f'The file\'s name gives the site its slug, and "{slug}" is none: use '
+            "only a-z, 0-9 and single hyphens, such as cell-unit-alpha.toml.",
+        )
+
+
+def _anchored(kind: str, options: Table, here: Path) -> dict[str, object]:
+    """The options with their relative paths made absolute, as the model marks them."""
+    anchored = dict(options)
+    for name, model_field in options_model(kind).model_fields.items():
+        is_path = Path in (model_field.annotation, *get_args(model_field.annotation))
+        if is_path and isinstance(written := anchored.get(name), str):
+            anchored[name] = str((here / Path(written).expanduser()).resolve())
+    return anchored

@@ -1,0 +1,333 @@
+"""What `network.toml` and `sites/*.toml` may say, key by key, and nothing else.
+
+The models are the only list of keys: the checks, the JSON Schemas and the hints for
+misspelt keys all come from them, and each key explains itself in its description. What
+needs more than one key to judge (datasets, columns, sources) is in
+`etl.settings_rules`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from connectors import Extract
+from etl.contract.vocabulary import VOCABULARIES
+
+SLUG: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+DateOrder = Literal["iso", "dmy", "mdy", "ymd", "excel"]
+Decimal = Literal[".", ","]
+Slug = Annotated[str, Field(pattern=SLUG)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Word:
+    """Marks a text as one of the words of a vocabulary of the contract."""
+
+    vocabulary: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.literal_schema(list(VOCABULARIES[self.vocabulary]))
+
+
+class Strict(BaseModel):
+    """A table of a TOML file: no unknown key, no guessed type, never changed."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, populate_by_name=True
+    )
+
+
+# A TOML list arrives as a list, which a strict tuple would refuse.
+Slugs = Annotated[tuple[Slug, ...], Field(strict=False)]
+
+
+class Secret(Strict):
+    """Where a secret is found: never in the file itself."""
+
+    env: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+            description="The environment variable that holds the secret; or set "
+            "NAME_FILE to the file that holds it.",
+        ),
+    ]
+
+
+class NetworkInfo(Strict):
+    """The network itself."""
+
+    name: Annotated[Text, Field(description="The network's name, as pages show it.")]
+    today: Annotated[
+        date | None,
+        Field(description="Only for made-up networks: the day it is there."),
+    ] = None
+
+
+class Reporting(Strict):
+    """What the sites have agreed to report, and by when."""
+
+    period: Annotated[
+        Literal["month"], Field(description="How often sites report.")
+    ] = "month"
+    days: Annotated[
+        int, Field(ge=0, description="Agreed reporting days after the period's end.")
+    ] = 14
+    completeness: Annotated[
+        float,
+        Field(ge=0, le=1, description="A site below this share is not compared."),
+    ] = 0.8
+
+
+class Audience(Strict):
+    """How much one kind of reader is shown of small counts."""
+
+    threshold: Annotated[
+        int,
+        Field(ge=0, description="Counts under this are suppressed; zero is shown."),
+    ] = 0
+    rounding: Annotated[
+        int, Field(ge=1, description="Counts are rounded to a multiple of this.")
+    ] = 1
+
+
+class Disclosure(Strict):
+    """Small-count rules by audience; only the public's are on from the start."""
+
+    lead: Annotated[Audience, Field(description="The network's leads.")] = Audience()
+    authority: Annotated[
+        Audience, Field(description="Authorities, each for its region.")
+    ] = Audience()
+    site: Annotated[Audience, Field(description="A site, on its peers.")] = Audience()
+    public: Annotated[Audience, Field(description="Everybody else.")] = Audience(
+        threshold=5, rounding=5
+    )
+
+
+class Product(Strict):
+    """A product of the network, in the contract's columns."""
+
+    product: Annotated[Slug, Field(description="Its slug, as sites map it.")]
+    title: Annotated[Text, Field(description="Its name, as pages show it.")]
+    product_class: Annotated[
+        str, Word("product_class"), Field(description="The class it is compared in.")
+    ]
+    source: Annotated[
+        Annotated[str, Word("product_source")] | None,
+        Field(description="Whose cells it is made from."),
+    ] = None
+    tissue: Annotated[
+        Annotated[str, Word("tissue")] | None,
+        Field(description="What the cells are taken from."),
+    ] = None
+    format: Annotated[
+        Annotated[str, Word("format")] | None,
+        Field(description="How it leaves the site."),
+    ] = None
+    gene_transfer: Annotated[
+        Annotated[str, Word("gene_transfer")] | None,
+        Field(description="How genes are brought in, if any."),
+    ] = None
+    indication: Annotated[Text | None, Field(description="What it is given for.")] = (
+        None
+    )
+
+
+class NetworkFile(Strict):
+    """`network.toml`: the network, what it agreed and what it makes."""
+
+    network: NetworkInfo
+    reporting: Reporting = Reporting()
+    disclosure: Disclosure = Disclosure()
+    product: Annotated[
+        tuple[Product, ...], Field(strict=False, description="The network's products.")
+    ] = ()
+
+
+class SiteInfo(Strict):
+    """Who a site is; its slug is the name of its file."""
+
+    name: Annotated[Text, Field(description="The site's name, as pages show it.")]
+    country: Annotated[
+        str,
+        Field(pattern=r"^([A-Z]{2}|-)$", description="ISO 3166-1 code, or `-`."),
+    ]
+    region: Annotated[
+        Text | None, Field(description="NUTS 2 or ISO 3166-2 code of its region.")
+    ] = None
+    latitude: Annotated[
+        float | None, Field(ge=-90, le=90, description="Degrees north.")
+    ] = None
+    longitude: Annotated[
+        float | None, Field(ge=-180, le=180, description="Degrees east.")
+    ] = None
+    kind: Annotated[str, Word("site_kind"), Field(description="What it does.")]
+    stage: Annotated[str, Word("site_stage"), Field(description="How far it has come.")]
+    joined: Annotated[date | None, Field(description="The day it joined.")] = None
+    nominal_capacity: Annotated[
+        int | None, Field(ge=0, description="Products a year it is built for.")
+    ] = None
+    laboratories: Annotated[
+        Slugs,
+        Field(description="Testing laboratories that may send this site's results."),
+    ] = ()
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PydanticCustomError("zone", "is no time zone such as Europe/Madrid")
+    return name
+
+
+class Style(Strict):
+    """How a site writes numbers and dates; one column may differ."""
+
+    decimal: Annotated[Decimal, Field(description="The decimal sign.")] = "."
+    dates: Annotated[
+        DateOrder,
+        Field(description="The order of day, month and year; excel = day numbers."),
+    ] = "iso"
+    time_zone: Annotated[
+        str,
+        AfterValidator(_known_zone),
+        Field(description="For moments written without one."),
+    ] = "UTC"
+    language: Annotated[
+        str, Field(pattern=r"^[a-z]{2}$", description="ISO 639-1 code of its words.")
+    ] = "en"
+
+
+class PrivacyRules(Strict):
+    """How the site's own numbers become pseudonyms, and how exact its dates stay."""
+
+    key: Annotated[Secret, Field(description="The key of the pseudonyms.")]
+    key_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9]+$",
+            description="Which key it is; each pseudonym begins with it.",
+        ),
+    ]
+    coarsen: Annotated[
+        Literal["day", "week"],
+        Field(description="week: the network gets the Monday of each date."),
+    ] = "day"
+
+
+class ColumnRule(Strict):
+    """Where one contract column comes from: a source column or a constant."""
+
+    column: Annotated[Text | None, Field(description="The source's column.")] = None
+    constant: Annotated[
+        Text | int | float | date | None,
+        Field(description="The same for every row: numbers and dates as TOML's own."),
+    ] = None
+    codes: Annotated[
+        Mapping[str, str],
+        Field(description='Its words = ours; "" means nothing was said.'),
+    ] = {}
+    decimal: Annotated[
+        Decimal | None, Field(description="Where it differs from [style].")
+    ] = None
+    dates: Annotated[
+        DateOrder | None, Field(description="Where it differs from [style].")
+    ] = None
+    fraction: Annotated[bool, Field(description="true: 0.97 means 97 %.")] = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.column is None) == (self.constant is None):
+            raise PydanticCustomError("origin", "needs either `column` or `constant`")
+        if self.constant is not None and self.model_fields_set != {"constant"}:
+            raise PydanticCustomError(
+                "constant",
+                "has a `constant`, which stands alone: it is taken as written",
+            )
+        return self
+
+
+def _column_rule(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
+# The short form `batch = "Lote"` stands for `batch = { column = "Lote" }`.
+Columns = Mapping[
+    Text,
+    Annotated[
+        ColumnRule,
+        BeforeValidator(_column_rule, json_schema_input_type=Text | ColumnRule),
+    ],
+]
+
+
+class Each(Strict):
+    """One contract row for every record: how a wide record becomes long."""
+
+    when: Annotated[
+        Text | None,
+        Field(description="Only where this source column holds something."),
+    ] = None
+    columns: Annotated[Columns, Field(description="Columns of this row alone.")]
+
+
+class DatasetRules(Strict):
+    """One `[[dataset]]`: what is read where, and what its columns mean."""
+
+    name: Annotated[Text, Field(description="The contract's dataset.")]
+    source: Annotated[
+        Text | None,
+        Field(description="The [source.NAME]; not needed where there is only one."),
+    ] = None
+    location: Annotated[
+        Text,
+        Field(
+            alias="from",
+            description="File pattern (and #Sheet), table, view, form or path.",
+        ),
+    ]
+    read: Annotated[
+        Mapping[str, object], Field(description="How it is read there.")
+    ] = {}
+    columns: Annotated[
+        Columns, Field(description="Contract column = the source's column.")
+    ] = {}
+    each: Annotated[
+        tuple[Each, ...], Field(strict=False, description="Wide to long.")
+    ] = ()
+
+    @property
+    def extract(self) -> Extract:
+        """What a connector is asked for."""
+        return Extract(self.name, self.location, self.read)
+
+
+class SiteFile(Strict):
+    """`sites/<slug>.toml`: who a site is, where its data are, what its words mean."""
+
+    site: SiteInfo
+    source: Annotated[
+        Mapping[Text, Mapping[str, object]],
+        Field(description="Its systems, under the site's own names for them."),
+    ] = {}
+    style: Style = Style()
+    privacy: PrivacyRules | None = None
+    dataset: Annotated[
+        tuple[DatasetRules, ...],
+        Field(strict=False, description="What is read, in any order."),
+    ] = ()

@@ -1,0 +1,212 @@
+"""What a site's file says, held against the contract, the connectors and the network.
+
+The checks walk the parsed TOML rather than the models, so that one misspelt key does
+not hide the mistakes beside it: a person mends a file once, not once per mistake.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from connectors import kinds, options_model, read_model
+from etl.contract.schemas import SCHEMAS, SENT
+from etl.mapping import sender_column
+from etl.settings_mistakes import Mistake, did_you_mean, shape_mistakes, unknown
+from etl.settings_targets import Known, target_mistake
+from etl.toml_lines import KeyPath
+
+Table = Mapping[str, object]
+_ELSEWHERE: Final = {
+    "site": "it is what [site] of this file says",
+    "product": "products are listed in network.toml",
+    "report": "the hub writes it from what arrives",
+    "cohort": "published counts ship with the project",
+}
+
+
+def table(value: object) -> Table:
+    """The value as a table; empty where it is none, which the models complain about."""
+    return value if isinstance(value, dict) else {}
+
+
+def tables(value: object) -> list[Table]:
+    """The value as a list of tables, with the same reserve."""
+    return [table(each) for each in value] if isinstance(value, list) else []
+
+
+def site_mistakes(site: Table, known: Known) -> Iterator[Mistake]:
+    """Every mistake of one site's file that its shape alone does not show.
+
+    `site` is the parsed TOML with its secrets filled in.
+    """
+    info = table(site.get("site"))
+    if info.get("kind") != "published" and "privacy" not in site:
+        yield Mistake(
+            ("privacy",),
+            "[privacy] is missing: key and key_id make the site's own numbers "
+            "pseudonyms. Only sites of kind published need none.",
+        )
+    yield from _laboratory_mistakes(info, known)
+    yield from _source_mistakes(table(site.get("source")))
+    yield from _repeated_entries(tables(site.get("dataset")))
+    for index, entry in enumerate(tables(site.get("dataset"))):
+        yield from _Entry(("dataset", index), entry, site, known).mistakes()
+
+
+def _laboratory_mistakes(info: Table, known: Known) -> Iterator[Mistake]:
+    named = info.get("laboratories")
+    for index, slug in enumerate(named if isinstance(named, list) else []):
+        path = ("site", "laboratories", index)
+        if slug not in known.sites:
+            yield Mistake(path, unknown("The site", str(slug), known.sites))
+        elif known.sites[slug] not in ("testing_laboratory", "both"):
+            yield Mistake(
+                path,
+                f'"{slug}" is no laboratory: its kind is {known.sites[slug]}, and '
+                "only testing_laboratory or both may send others' results.",
+            )
+
+
+def _source_mistakes(sources: Table) -> Iterator[Mistake]:
+    for name, options in sources.items():
+        path = ("source", name)
+        given = {key: v for key, v in table(options).items() if key != "kind"}
+        kind = table(options).get("kind")
+        if kind is None:
+            known = ", ".join(kinds())
+            yield Mistake(path, f'"kind" is missing: one of {known}.')
+        elif kind not in kinds():
+            yield Mistake((*path, "kind"), unknown("The kind", str(kind), kinds()))
+        else:
+            yield from shape_mistakes(options_model(str(kind)), given, path)
+
+
+def _repeated_entries(entries: Iterable[Table]) -> Iterator[Mistake]:
+    seen: dict[tuple[str, ...], int] = {}
+    for index, entry in enumerate(entries):
+        # Several entries may read one table in different ways, but not in the same.
+        what = tuple(str(entry.get(k)) for k in ("name", "source", "from", "columns"))
+        if what in seen:
+            yield Mistake(
+                ("dataset", index),
+                f"This entry says the same as entry {seen[what] + 1}, so every row "
+                "would be read twice. Remove one.",
+            )
+        seen.setdefault(what, index)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One `[[dataset]]` with what is needed to judge it."""
+
+    path: KeyPath
+    entry: Table
+    site: Table
+    known: Known
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Every mistake of this entry."""
+        yield from self._source()
+        name = self.entry.get("name")
+        if name is None:
+            return
+        if name in SENT or (name == "cohort" and self._published):
+            yield from self._columns(str(name))
+        elif name in _ELSEWHERE:
+            yield Mistake(
+                (*self.path, "name"),
+                f'"{name}" is not sent by a site: {_ELSEWHERE[str(name)]}.',
+            )
+        else:
+            yield Mistake((*self.path, "name"), unknown("The dataset", str(name), SENT))
+
+    @property
+    def _published(self) -> bool:
+        return table(self.site.get("site")).get("kind") == "published"
+
+    def _source(self) -> Iterator[Mistake]:
+        sources = table(self.site.get("source"))
+        name = self.entry.get("source")
+        if name is None and len(sources) == 1:
+            name = next(iter(sources))
+        if name is None:
+            which = (
+                f" one of {', '.join(sources)}" if sources else " first [source.NAME]"
+            )
+            yield Mistake(self.path, f'"source" is missing: define or name{which}.')
+        elif name not in sources:
+            yield Mistake(
+                (*self.path, "source"), unknown("The source", str(name), sources)
+            )
+        elif (kind := table(sources[str(name)]).get("kind")) in kinds():
+            read = table(self.entry.get("read"))
+            yield from shape_mistakes(read_model(str(kind)), read, (*self.path, "read"))
+
+    def _columns(self, dataset: str) -> Iterator[Mistake]:
+        shared = table(self.entry.get("columns"))
+        yield from self._rules(dataset, shared, (*self.path, "columns"))
+        blocks = tables(self.entry.get("each"))
+        for index, block in enumerate(blocks):
+            path = (*self.path, "each", index)
+            own = table(block.get("columns"))
+            yield from self._rules(dataset, own, (*path, "columns"))
+            yield from _missing_columns(dataset, self._sender, {*shared, *own}, path)
+        if not blocks:
+            yield from _missing_columns(dataset, self._sender, {*shared}, self.path)
+
+    @property
+    def _sender(self) -> object:
+        return table(self.site.get("site")).get("kind")
+
+    def _rules(self, dataset: str, rules: Table, path: KeyPath) -> Iterator[Mistake]:
+        columns = SCHEMAS[dataset].columns()
+        for name, rule in rules.items():
+            at = (*path, name)
+            if name not in columns:
+                what = f"The column of {dataset}"
+                yield Mistake(at, unknown(what, name, columns))
+            elif name == "site" and dataset != "result":
+                yield Mistake(
+                    at, '"site" is filled in by pocnet; only result may map it.'
+                )
+            else:
+                yield from self._targets(dataset, name, table(rule), at)
+
+    def _targets(
+        self, dataset: str, column: str, rule: Table, path: KeyPath
+    ) -> Iterator[Mistake]:
+        targets = {("codes", k): v for k, v in table(rule.get("codes")).items()}
+        constant = {("constant",): rule["constant"]} if "constant" in rule else {}
+        for where, target in (*constant.items(), *targets.items()):
+            if message := target_mistake(dataset, column, target, self.known):
+                yield Mistake((*path, *where), message)
+        if rule.get("fraction") and _kind(dataset, column) != "number":
+            yield Mistake(
+                (*path, "fraction"), f'"{column}" holds no figure to be a fraction.'
+            )
+
+
+def _missing_columns(
+    dataset: str, sender: object, mapped: set[str], path: KeyPath
+) -> Iterator[Mistake]:
+    needed = [
+        name
+        for name, column in SCHEMAS[dataset].columns().items()
+        if not column.nullable and (column.metadata or {}).get("missing") is None
+    ]
+    # A laboratory's results belong to others, which only its mapping can say.
+    others = dataset == "result" and sender == "testing_laboratory"
+    filled = None if others else sender_column(dataset, mapped)
+    for name in needed:
+        if name not in mapped and name != filled:
+            # A misspelt column is better mended than mapped a second time.
+            typed = sorted(mapped - set(SCHEMAS[dataset].columns()))
+            hint = did_you_mean(name, typed).replace("Did you mean", "Is it")
+            yield Mistake(
+                path,
+                f'"{name}" of {dataset} is not mapped: no row can do without.{hint}',
+            )
+
+
+def _kind(dataset: str, column: str) -> object:
+    return (SCHEMAS[dataset].columns()[column].metadata or {}).get("kind")
