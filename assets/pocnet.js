@@ -1,0 +1,85 @@
+// What a page does in the browser. All state is in the URL; nothing is kept here.
+(function () {
+  "use strict";
+
+  const SHARED = ["from", "to", "product", "product_class", "pathway", "region", "site", "definition"];
+
+  function written(params) {
+    const pairs = [];
+    params.forEach((value, key) => {
+      if (value) pairs.push(encodeURIComponent(key) + "=" + encodeURIComponent(value).replace(/%2C/g, ","));
+    });
+    return pairs.length ? "?" + pairs.join("&") : "";
+  }
+
+  function shared(search) {
+    const kept = new URLSearchParams();
+    const all = new URLSearchParams(search);
+    SHARED.forEach((key) => all.get(key) && kept.set(key, all.get(key)));
+    return written(kept);
+  }
+
+  // The page's own options stay; a filter at its default leaves the URL.
+  function apply(_clicks, values, ids) {
+    const params = new URLSearchParams(window.location.search);
+    ids.forEach((id, i) => {
+      const value = Array.isArray(values[i]) ? values[i].join(",") : values[i] || "";
+      params.set(id.key, id.key === "definition" && value === "no_product" ? "" : value);
+    });
+    return written(params);
+  }
+
+  let last = null;
+  function navigate(pathname, search, ids) {
+    document.querySelectorAll("#navigation a").forEach((link) => {
+      const path = new URL(link.href).pathname;
+      const here = path === "/" ? pathname === "/" : (pathname + "/").startsWith(path + "/");
+      if (here) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    });
+    if (last !== null && last !== pathname) arrive();
+    last = pathname;
+    const query = shared(search);
+    return ids.map((id) => id.path + query);
+  }
+
+  // A new page is announced: the menu closes and reading starts at the top.
+  function arrive() {
+    const menu = document.querySelector(".menu-toggle");
+    if (menu) menu.setAttribute("aria-expanded", "false");
+    document.getElementById("main").focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }
+
+  function copy(button) {
+    const said = button.textContent;
+    const done = (words) => {
+      button.textContent = words;
+      setTimeout(() => (button.textContent = said), 2000);
+    };
+    const text = window.location.href;
+    // navigator.clipboard exists on https and loopback only.
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(() => done("Copied"), () => window.prompt("Link to this view", text));
+    else window.prompt("Link to this view", text);
+  }
+
+  document.addEventListener("click", (event) => {
+    const toggle = event.target.closest("[aria-controls][aria-expanded]");
+    if (toggle) toggle.setAttribute("aria-expanded", toggle.getAttribute("aria-expanded") !== "true");
+    const link = event.target.closest(".copy-link");
+    if (link) copy(link);
+    document.querySelectorAll("details.viewer[open], .filter details[open]").forEach((open) => {
+      if (!open.contains(event.target)) open.open = false;
+    });
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll("details.viewer[open], .filter details[open]").forEach((open) => {
+      open.open = false;
+      open.querySelector("summary").focus();
+    });
+  });
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { pocnet: { apply, navigate } });
+})();

@@ -1,0 +1,160 @@
+"""One figure with everything a reader needs to trust it.
+
+A card is a declaration: where its rows come from, what they say in one sentence, how
+they are drawn. From it come the figure, the table behind it, its CSV, and its line in
+the API, all from the same disclosed rows.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import dash
+import plotly.graph_objects as go
+import polars as pl
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard.components import HIDDEN, Column, aria, state_tag, table, written
+from dashboard.filters import Filters
+from dashboard.theme import STATES
+from dashboard.viewer import Viewer
+
+_log = logging.getLogger(__name__)
+
+_CONFIG: Any = {
+    "displayModeBar": False,
+    "displaylogo": False,
+    "responsive": True,
+    "scrollZoom": False,
+    "doubleClick": False,
+    "topojsonURL": "/assets/topojson/",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure of a page, drawn from `frame(viewer, filters)`.
+
+    The frame's rows are disclosed already and carry `state` (data, zero, not_reported,
+    suppressed, not_applicable) and `reason`. `sentence` says what is seen and which
+    direction is good. Without `draw` the table itself is the figure. `count` is the
+    figure's n in words; left out, the frame's column `n` is summed. `metric` is an id
+    on the Methods page.
+    """
+
+    id: str
+    title: str
+    frame: Callable[[Viewer, Filters], pl.DataFrame]
+    sentence: Callable[[pl.DataFrame], str]
+    draw: Callable[[pl.DataFrame], go.Figure] | None = None
+    columns: tuple[Column, ...] = ()
+    count: Callable[[pl.DataFrame], str] | None = None
+    metric: str | None = None
+    note: str = ""
+    width: Literal["full", "half"] = "full"
+    height: int = 380
+
+
+def every() -> Mapping[str, Card]:
+    """Each card of each registered page by its id, for the API.
+
+    Read from Dash's page registry, so that there is no second list to keep.
+    """
+    pages = dash.page_registry.values()
+    return {card.id: card for page in pages for card in page.get("cards", ())}
+
+
+def render(card: Card, viewer: Viewer, filters: Filters) -> Component:
+    """The card as HTML; when it cannot be made, a sentence and a reference instead.
+
+    One broken figure must not take the page away: the reader gets the reference, the
+    log gets the traceback under it.
+    """
+    try:
+        frame = card.frame(viewer, filters)
+        body = _body(card, frame, filters)
+    except Exception:
+        reference = secrets.token_hex(4)
+        _log.exception("card %s failed, reference %s", card.id, reference)
+        body = [failure(reference)]
+    heading: Component = html.H2(card.title, id=f"{card.id}-title")
+    return html.Article(
+        [heading, *body],
+        id=card.id,
+        className=f"card-figure card-{card.width}",
+        **aria(labelledby=f"{card.id}-title"),
+    )
+
+
+def _body(card: Card, frame: pl.DataFrame, filters: Filters) -> list[Component]:
+    sentence = card.sentence(frame)
+    csv = f"/api/v1/cards/{card.id}.csv{filters.to_query()}"
+    rows = table(frame, card.columns, card.title, csv)
+    parts: list[Component | None] = [html.P(sentence, className="sentence")]
+    if card.draw is None:
+        parts.append(rows)
+    else:
+        parts.append(_figure(card, card.draw(frame), sentence))
+    parts += [_states(frame), _note(card), _foot(card, frame, csv)]
+    if card.draw is not None:
+        parts.append(html.Details([html.Summary("Table"), rows], className="behind"))
+    return [part for part in parts if part is not None]
+
+
+def _figure(card: Card, figure: go.Figure, sentence: str) -> Component:
+    height = figure.layout.height or card.height
+    graph = dcc.Graph(
+        figure=figure, config=_CONFIG, responsive=True, style={"height": f"{height}px"}
+    )
+    label = f"{card.title}. {sentence} The numbers are in the table below."
+    return html.Div(graph, role="img", className="drawing", **aria(label=label))
+
+
+def _states(frame: pl.DataFrame) -> Component | None:
+    """How many rows are in each state that hides a value, so none is overlooked."""
+    if "state" not in frame.columns:
+        return None
+    counts = dict(frame["state"].value_counts().iter_rows())
+    tags = [
+        state_tag(state, f"{counts[state]} {STATES[state].words}")
+        for state in HIDDEN
+        if counts.get(state)
+    ]
+    return html.P(tags, className="states") if tags else None
+
+
+def _note(card: Card) -> Component | None:
+    return html.P(card.note, className="note") if card.note else None
+
+
+def _foot(card: Card, frame: pl.DataFrame, csv: str) -> Component:
+    of = html.Span(f" of {card.title}", className="visually-hidden")
+    links: list[Component] = [html.A(["CSV", of], href=csv, download=f"{card.id}.csv")]
+    if card.metric:
+        links.append(dcc.Link("How it is made", href=f"/methods#{card.metric}"))
+    count = html.Span(_count(card, frame), className="n")
+    return html.P([count, *links], className="card-foot")
+
+
+def _count(card: Card, frame: pl.DataFrame) -> str:
+    if card.count is not None:
+        return card.count(frame)
+    if "n" in frame.columns:
+        return f"n = {written(int(frame['n'].sum() or 0), 'count')}"
+    return f"{written(frame.height, 'count')} rows"
+
+
+def failure(reference: str) -> Component:
+    """The sentence in place of something that could not be made."""
+    return html.P(
+        [
+            "This figure could not be made; the others are not affected. "
+            "Tell whoever runs the dashboard this reference: ",
+            html.Code(reference),
+        ],
+        className="notice notice-bad",
+        role="alert",
+    )

@@ -1,0 +1,241 @@
+"""The small parts that pages are made of: tiles, tags, tables, notices, switches.
+
+Each is plain HTML with a class from the style sheet, readable without colour, without a
+mouse and without the figures.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import dash_ag_grid
+import polars as pl
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard.theme import STATES
+
+Kind = Literal["text", "count", "percent", "number", "days", "date"]
+Tone = Literal["good", "bad", "watch", "plain"]
+
+HIDDEN = ("not_reported", "suppressed", "not_applicable")
+_SHAPES: Mapping[Tone, str] = {"good": "✓", "bad": "▲", "watch": "◆", "plain": "●"}
+_MOST_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: the frame's name for it, its heading, how it is written.
+
+    percent holds a share (0.08 is written 8.0 %), days a number of days.
+    """
+
+    name: str
+    heading: str
+    kind: Kind = "text"
+
+
+def aria(**words: str) -> dict[str, Any]:
+    """Attributes for a component: `html.Nav(…, **aria(label="Pages"))`."""
+    return {f"aria-{name}": text for name, text in words.items()}
+
+
+def written(value: object, kind: Kind) -> str:
+    """One value as a reader expects it, a thin space between thousands.
+
+    Null and NaN are both written as a dash: which of the five states it is stands
+    beside it, and is never guessed from the value.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, datetime):
+        return f"{value:%-d %b %Y, %H:%M}"
+    if isinstance(value, date):
+        return f"{value:%-d %b %Y}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if kind == "percent":
+        return f"{100 * value:.1f} %"
+    if kind == "count" or isinstance(value, int):
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return (
+        f"{value:,.3g}".replace(",", "\u202f") if abs(value) < 100 else f"{value:,.0f}"
+    )
+
+
+def state_tag(state: str, reason: str | None = None) -> Component:
+    """The sign and word of a state, or its reason; each of the five looks different."""
+    notation = STATES[state]
+    return html.Span(
+        [
+            html.Span(notation.sign, className="sign", **aria(hidden="true")),
+            html.Span(reason or notation.words),
+        ],
+        className=f"state state-{state}",
+    )
+
+
+def legend() -> Component:
+    """The five states with what each means, for Methods and for a figure's foot."""
+    return html.Dl(
+        [
+            html.Div([html.Dt(state_tag(state)), html.Dd(notation.meaning)])
+            for state, notation in STATES.items()
+        ],
+        className="legend",
+    )
+
+
+def tag(words: str, tone: Tone = "plain") -> Component:
+    """A status as shape and word: ▲ attention, ◆ watch, ✓ fine, ● neutral."""
+    sign = html.Span(_SHAPES[tone], className="sign", **aria(hidden="true"))
+    return html.Span([sign, html.Span(words)], className=f"tag tag-{tone}")
+
+
+def tile(
+    label: str,
+    value: str,
+    note: str = "",
+    status: Component | None = None,
+    href: str | None = None,
+) -> Component:
+    """One key figure: what it is, the number, and the n or comparison it needs.
+
+    `value` is text already: a hidden number is given as words, not as 0.
+    """
+    name = dcc.Link(label, href=href) if href else label
+    parts = [
+        html.Dt(name),
+        html.Dd(
+            [
+                html.Span(value, className="tile-value"),
+                html.Span(note, className="tile-note") if note else None,
+                status,
+            ]
+        ),
+    ]
+    return html.Div(parts, className="tile")
+
+
+def tiles(*each: Component) -> Component:
+    """Key figures side by side, as one description list."""
+    return html.Dl(list(each), className="tiles")
+
+
+def notice(*sentences: str, tone: Tone = "plain") -> Component:
+    """A short message in the page's flow: nothing to show, or something to know."""
+    return html.Div([html.P(s) for s in sentences], className=f"notice notice-{tone}")
+
+
+def table(
+    frame: pl.DataFrame, columns: Sequence[Column], caption: str, csv: str | None = None
+) -> Component:
+    """A real table: caption, scoped headings, the state in words, at most 200 rows.
+
+    Rows whose state hides their values show the state's sign in each empty cell and its
+    reason at the end. Longer frames say so and point to the CSV, which has every row.
+    """
+    columns = columns or _columns(frame)
+    states = "state" in frame.columns and (frame["state"] != "data").any()
+    headings = [
+        html.Th(c.heading, scope="col", className=f"is-{c.kind}") for c in columns
+    ]
+    if states:
+        headings.append(html.Th("State", scope="col"))
+    rows = [
+        _row(row, columns, bool(states)) for row in frame.head(_MOST_ROWS).to_dicts()
+    ]
+    body = html.Table(
+        [
+            html.Caption(caption, className="visually-hidden"),
+            html.Thead(html.Tr(headings)),
+            html.Tbody(rows),
+        ],
+        className="figures",
+    )
+    scroller = html.Div(
+        body, className="scroller", role="region", tabIndex=0, **aria(label=caption)
+    )
+    return html.Div([scroller, _more(frame.height, csv)])
+
+
+def grid(frame: pl.DataFrame, columns: Sequence[Column], name: str) -> Component:
+    """A long list to sort, filter and page through; `name` is its id and label."""
+    defs = [
+        {
+            "field": c.name,
+            "headerName": c.heading,
+            **({} if c.kind in ("text", "date") else {"type": "rightAligned"}),
+        }
+        for c in columns
+    ]
+    rows = frame.select(c.name for c in columns).to_dicts()
+    return html.Div(
+        dash_ag_grid.AgGrid(
+            id=name.lower().replace(" ", "-"),
+            columnDefs=defs,
+            rowData=[
+                {c.name: written(row[c.name], c.kind) for c in columns} for row in rows
+            ],
+            defaultColDef={"flex": 1, "minWidth": 110, "resizable": True},
+            dashGridOptions={"pagination": True, "paginationPageSize": 50},
+        ),
+        className="long-list",
+        role="region",
+        **aria(label=name),
+    )
+
+
+def _columns(frame: pl.DataFrame) -> list[Column]:
+    return [
+        Column(name, name.replace("_", " ").capitalize(), _kind(frame.schema[name]))
+        for name in frame.columns
+        if name not in ("state", "reason") and not name.startswith("_")
+    ]
+
+
+def _kind(dtype: pl.DataType) -> Kind:
+    if dtype.is_integer():
+        return "count"
+    return "number" if dtype.is_float() else "text"
+
+
+def _row(
+    row: Mapping[str, object], columns: Sequence[Column], states: bool
+) -> Component:
+    state = str(row.get("state") or "data")
+    cells: list[Component] = []
+    for i, column in enumerate(columns):
+        cell = _cell(row[column.name], column.kind, state)
+        look = f"is-{column.kind}"
+        cells.append(
+            html.Td(cell, className=look)
+            if i
+            else html.Th(cell, className=look, scope="row")
+        )
+    if states:
+        reason = row.get("reason")
+        cells.append(html.Td(state_tag(state, str(reason) if reason else None)))
+    return html.Tr(cells, className=f"row-{state}")
+
+
+def _cell(value: object, kind: Kind, state: str) -> str | Component:
+    if value is None and state in HIDDEN:
+        notation = STATES[state]
+        return html.Span(
+            [
+                html.Span(notation.sign, **aria(hidden="true")),
+                html.Span(notation.words, className="visually-hidden"),
+            ]
+        )
+    return written(value, kind)
+
+
+def _more(height: int, csv: str | None) -> Component | None:
+    if height <= _MOST_ROWS:
+        return None
+    words = f"The first {_MOST_ROWS} of {written(height, 'count')} rows."
+    link = html.A("All of them as CSV", href=csv, download="") if csv else None
+    return html.P([words, " ", link], className="table-more")

@@ -1,0 +1,29 @@
+"""Frames to figures: one module a kind of chart, no data access, no statistics.
+
+Every function takes disclosed rows with `state` and `reason` and draws only those in
+state data or zero; with none, it draws a sentence that says why.
+"""
+
+from dashboard.figures.bars import pareto, stacked_bars
+from dashboard.figures.canvas import empty
+from dashboard.figures.caterpillar import caterpillar
+from dashboard.figures.funnel import funnel
+from dashboard.figures.matrix import matrix
+from dashboard.figures.places import places
+from dashboard.figures.series import series
+from dashboard.figures.spread import histogram, quantiles
+from dashboard.figures.steps import steps
+
+__all__ = [
+    "caterpillar",
+    "empty",
+    "funnel",
+    "histogram",
+    "matrix",
+    "pareto",
+    "places",
+    "quantiles",
+    "series",
+    "stacked_bars",
+    "steps",
+]

@@ -1,0 +1,84 @@
+"""What every figure starts from: template, rows to show, a sentence for none."""
+
+import textwrap
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.components import HIDDEN
+from dashboard.theme import FLAGS, STATES, TEMPLATE
+
+NOTHING = "Nothing to show for these filters."
+
+
+def canvas(
+    x: str = "", y: str = "", percent: bool = False, height: int | None = None
+) -> go.Figure:
+    """An empty figure with the house's look and its axes named."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": height})
+    figure.update_xaxes(title_text=x)
+    figure.update_yaxes(title_text=y)
+    if percent:
+        figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return figure
+
+
+def empty(sentence: str = NOTHING) -> go.Figure:
+    """A figure without axes that holds one sentence, where there is nothing to draw."""
+    figure = canvas(height=160)
+    figure.update_xaxes(visible=False, range=[0, 1])
+    figure.update_yaxes(visible=False, range=[0, 1])
+    text = "<br>".join(textwrap.wrap(sentence, 44))
+    figure.add_annotation(text=text, x=0.5, y=0.5, showarrow=False, font_size=15)
+    return figure
+
+
+def shown(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows that may be drawn: those in state data or zero."""
+    if "state" not in frame.columns:
+        return frame
+    return frame.filter(~pl.col("state").is_in(HIDDEN))
+
+
+def nothing(frame: pl.DataFrame) -> go.Figure | None:
+    """The figure that says why there is nothing to draw, or None when there is."""
+    if shown(frame).height:
+        return None
+    if frame.is_empty():
+        return empty()
+    states = frame["state"].unique().to_list()
+    if len(states) > 1:
+        return empty("No value can be shown here; the table says why for each.")
+    reasons = frame["reason"].drop_nulls().unique().to_list()
+    reason = reasons[0] if len(reasons) == 1 else STATES[states[0]].meaning
+    return empty(f"{STATES[states[0]].words.capitalize()}: {reason}")
+
+
+def column(frame: pl.DataFrame, name: str, default: object) -> Sequence[object]:
+    """Column `name`, or `default` for every row of a frame that has none."""
+    values: list[object] = frame[name].to_list() if name in frame.columns else []
+    return values or [default] * frame.height
+
+
+def flagged(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with a `flag` for every row, `none` where none was given."""
+    given = pl.col("flag").fill_null("none") if "flag" in frame.columns else None
+    return frame.with_columns(flag=pl.lit("none") if given is None else given)
+
+
+def marker(flag: str) -> dict[str, object]:
+    """Colour, shape and size of a point by its flag."""
+    mark = FLAGS[flag]
+    line = {"width": 1.8 if "open" in mark.symbol else 0, "color": mark.colour}
+    return {
+        "color": mark.colour,
+        "symbol": mark.symbol,
+        "size": mark.size,
+        "line": line,
+    }
+
+
+def cut(label: object, width: int = 26) -> str:
+    """A label short enough for an axis on a telephone; the hover has all of it."""
+    return textwrap.shorten(str(label), width, placeholder="…")

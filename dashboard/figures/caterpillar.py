@@ -1,0 +1,59 @@
+"""Caterpillar plot: a value and its interval for each, in order, about one centre."""
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures.canvas import canvas, cut, flagged, marker, nothing, shown
+from dashboard.theme import FLAGS, GREY
+
+
+def caterpillar(
+    frame: pl.DataFrame,
+    value: str,
+    percent: bool = False,
+    centre: float | None = None,
+) -> go.Figure:
+    """One row a label: the point with shape by flag, the interval as a line.
+
+    `frame`: label, value, low, high, state, reason, `flag` when there is one. The order
+    of the rows is kept: who draws decides it, and no rank is implied.
+    """
+    if (blank := nothing(frame)) is not None:
+        return blank
+    rows = flagged(shown(frame))
+    figure = canvas(x=value, height=96 + 26 * rows.height)
+    for flag in rows["flag"].unique(maintain_order=True):
+        _points(figure, rows.filter(pl.col("flag") == flag), flag, percent)
+    if centre is not None:
+        figure.add_vline(x=centre, line={"color": GREY, "width": 1.2, "dash": "dash"})
+    figure.update_yaxes(
+        autorange="reversed",
+        categoryorder="array",
+        categoryarray=[cut(label) for label in rows["label"]],
+    )
+    figure.update_xaxes(tickformat=".0%" if percent else "")
+    return figure
+
+
+def _points(figure: go.Figure, rows: pl.DataFrame, flag: str, percent: bool) -> None:
+    form = ".1%" if percent else ",.4~g"
+    figure.add_scatter(
+        x=rows["value"].to_list(),
+        y=[cut(label) for label in rows["label"]],
+        mode="markers",
+        marker=marker(flag),
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": (rows["high"] - rows["value"]).to_list(),
+            "arrayminus": (rows["value"] - rows["low"]).to_list(),
+            "width": 0,
+            "thickness": 2,
+        },
+        customdata=rows.select("low", "high").rows(),
+        hovertemplate=(
+            f"<b>%{{y}}</b><br>%{{x:{form}}} (%{{customdata[0]:{form}}} to"
+            f" %{{customdata[1]:{form}}})<br>{FLAGS[flag].words}<extra></extra>"
+        ),
+        name=FLAGS[flag].words,
+    )

@@ -1,0 +1,67 @@
+"""Where the sites are: points on a map whose shapes come from this server."""
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard.figures.canvas import canvas, column, flagged, marker, nothing, shown
+from dashboard.theme import FAINT, FLAGS, GREY
+
+
+def places(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
+    """One point a site, its size by n, its shape by flag.
+
+    `frame`: label, latitude, longitude, n, state, reason; `flag`, `hover` when there
+    are any. The outlines are Natural Earth's at 1 : 50 million, enough to recognise a
+    country and too coarse to be about borders.
+    """
+    located = frame.drop_nulls(["latitude", "longitude"])
+    if (blank := nothing(located)) is not None:
+        return blank
+    rows = flagged(shown(located))
+    figure = canvas()
+    for flag in rows["flag"].unique(maintain_order=True):
+        _points(figure, rows.filter(pl.col("flag") == flag), flag, count)
+    figure.update_geos(
+        resolution=50,
+        projection_type="natural earth",
+        showland=True,
+        landcolor=FAINT,
+        showcountries=True,
+        countrycolor=GREY,
+        showcoastlines=False,
+        showframe=False,
+        showlakes=False,
+        bgcolor="rgba(0,0,0,0)",
+        **_window(rows),
+    )
+    return figure
+
+
+def _window(rows: pl.DataFrame) -> dict[str, object]:
+    """Bounds with room around the sites, at least a few hundred kilometres across."""
+    ends: dict[str, object] = {}
+    for axis, name, room in (
+        ("lonaxis", "longitude", 6.0),
+        ("lataxis", "latitude", 4.0),
+    ):
+        low, high = min(rows[name].to_list()), max(rows[name].to_list())
+        pad = max(room, 0.12 * (high - low))
+        ends[axis] = {"range": [low - pad, high + pad]}
+    return ends
+
+
+def _points(figure: go.Figure, rows: pl.DataFrame, flag: str, count: str) -> None:
+    sizes = [9 + 2.2 * (n or 0) ** 0.35 for n in rows["n"]]
+    said = [
+        f"<b>{label}</b><br>{n:,} {count}<br>{FLAGS[flag].words}"
+        for label, n in rows.select("label", pl.col("n").fill_null(0)).iter_rows()
+    ]
+    figure.add_scattergeo(
+        lon=rows["longitude"].to_list(),
+        lat=rows["latitude"].to_list(),
+        mode="markers",
+        marker={**marker(flag), "size": sizes, "opacity": 0.9},
+        name=FLAGS[flag].words,
+        hovertext=column(rows, "hover", None) if "hover" in rows.columns else said,
+        hoverinfo="text",
+    )

@@ -1,0 +1,227 @@
+"""What surrounds every page: header, navigation, main landmark, footer; and `register`.
+
+A page is a `Page`: a path, an introduction, its cards. It is rendered anew from its URL
+each time, so links, Back and tests need nothing else.
+"""
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dash
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard import card, filter_bar, filters
+from dashboard.components import aria, notice, written
+from dashboard.filters import SHARED, Filters
+from dashboard.viewer import About, Viewer, current_request
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: where it is, what it answers, and its figures in reading order.
+
+    `intro` is one sentence under the heading. `shown` names the filters the page obeys.
+    `top` makes what stands above the cards (tiles, a switch), `foot` what stands below.
+    Variables of the path, as in `/site/<slug>`, arrive in `filters.extra`. A page
+    without `order` is reached by links only.
+    """
+
+    path: str
+    title: str
+    intro: str
+    order: int | None = None
+    cards: tuple[card.Card, ...] = ()
+    shown: tuple[str, ...] = SHARED
+    top: Callable[[Viewer, Filters], Component] | None = None
+    foot: Callable[[Viewer, Filters], Component] | None = None
+
+
+def register(module: str, page: Page) -> None:
+    """Put `page` on the dashboard: `register(__name__, Page(...))` is all.
+
+    Rendering runs in a thread of its own, so that one slow page keeps nobody waiting.
+    """
+
+    async def layout(**query: object) -> Component:
+        return await asyncio.to_thread(_page, page, query)
+
+    at = "path_template" if "<" in page.path else "path"
+    dash.register_page(
+        module,
+        **{at: page.path},
+        name=page.title,
+        title=f"{page.title} · pocnet",
+        order=page.order,
+        layout=layout,
+        cards=page.cards,
+    )
+
+
+def known(path: str) -> bool:
+    """Whether a registered page answers at `path`."""
+    patterns = (p["path_template"] or p["path"] for p in dash.page_registry.values())
+    return any(
+        re.fullmatch(re.sub(r"<[^>]+>", "[^/]+", p.rstrip("/")), path.rstrip("/"))
+        for p in patterns
+    )
+
+
+def layout() -> Component:
+    """The frame around the pages, as the current viewer sees it."""
+    request = current_request()
+    return html.Div(
+        [
+            dcc.Location(id="address", refresh="callback-nav"),
+            html.A("Skip to content", href="#main", className="skip-link"),
+            _header(request.about, request.viewer),
+            html.Div([_navigation(), _main(request.about)], className="frame"),
+        ],
+        className="app",
+    )
+
+
+def not_found(**_query: object) -> Component:
+    """The page for an address that no page answers."""
+    return html.Div(
+        [
+            html.H1("There is no such page", tabIndex="-1"),
+            html.P("The address may be mistyped, or the page may have moved."),
+            html.P(dcc.Link("Go to the overview", href="/")),
+        ],
+        className="page-head",
+    )
+
+
+def _header(about: About, viewer: Viewer) -> Component:
+    return html.Header(
+        [
+            html.Button(
+                [html.Span(className="bars", **aria(hidden="true")), "Menu"],
+                className="menu-toggle btn",
+                **aria(expanded="false", controls="navigation"),
+            ),
+            dcc.Link(about.name, href="/", className="brand"),
+            html.P(_age(about, datetime.now(UTC)), className="as-of"),
+            _viewer_switch(about, viewer),
+        ],
+        className="top",
+    )
+
+
+def _age(about: About, now: datetime) -> str:
+    if about.built is None:
+        return "Nothing published yet"
+    hours = int((now - about.built).total_seconds() // 3600)
+    if hours < 1:
+        age = "less than an hour ago"
+    elif hours < 48:
+        age = f"{hours} hour{'s' if hours > 1 else ''} ago"
+    else:
+        age = f"{hours // 24} days ago"
+    return f"As of {written(about.as_of, 'date')}, published {age}"
+
+
+def _viewer_switch(about: About, viewer: Viewer) -> Component:
+    items = [
+        html.Li(
+            html.A(
+                v.title,
+                href=f"/viewer/{v}",
+                **(aria(current="true") if v == viewer else {}),
+            )
+        )
+        for v in about.viewers
+    ]
+    said: list[Component | str] = [
+        html.Span("Viewing as ", className="quiet"),
+        viewer.title,
+    ]
+    return html.Details(
+        [html.Summary(said), html.Ul(items, **aria(label="View as"))],
+        className="viewer",
+    )
+
+
+def _navigation() -> Component:
+    pages = [p for p in dash.page_registry.values() if p["order"] is not None]
+    items = [
+        html.Li(
+            dcc.Link(p["name"], href=p["path"], id={"kind": "nav", "path": p["path"]})
+        )
+        for p in pages
+    ]
+    return html.Nav(html.Ul(items), id="navigation", **aria(label="Pages"))
+
+
+def _main(about: About) -> Component:
+    return html.Div(
+        [
+            html.Main(dash.page_container, id="main", tabIndex="-1"),
+            html.Footer(
+                [
+                    html.Span(["Snapshot ", html.Code(about.snapshot)]),
+                    html.Span("pocnet compares sites that make cell therapies."),
+                ]
+            ),
+        ],
+        className="content",
+    )
+
+
+def _page(page: Page, query: dict[str, object]) -> Component:
+    request = current_request()
+    choices = request.about.choices
+    asked, sentences = filters.parse(query, choices)
+    path = _filled(page.path, asked)
+    empty = request.about.built is None
+    return html.Div(
+        [
+            html.Div(
+                [html.H1(page.title, tabIndex="-1"), html.P(page.intro)],
+                className="page-head",
+            ),
+            filter_bar.bar(asked, choices, path, page.shown) if page.shown else None,
+            filter_bar.problems(sentences),
+            _nothing_yet() if empty else None,
+            None if empty else _part(page.top, request.viewer, asked),
+            html.Div(
+                []
+                if empty
+                else [card.render(c, request.viewer, asked) for c in page.cards],
+                className="cards",
+            ),
+            None if empty else _part(page.foot, request.viewer, asked),
+        ]
+    )
+
+
+def _filled(path: str, asked: Filters) -> str:
+    return re.sub(r"<([^>]+)>", lambda m: asked.extra.get(m[1], ""), path)
+
+
+def _part(
+    make: Callable[[Viewer, Filters], Component] | None, viewer: Viewer, asked: Filters
+) -> Component | None:
+    if make is None:
+        return None
+    try:
+        return make(viewer, asked)
+    except Exception:
+        reference = secrets.token_hex(4)
+        _log.exception("part of a page failed, reference %s", reference)
+        return card.failure(reference)
+
+
+def _nothing_yet() -> Component:
+    return notice(
+        "Nothing has been published yet, so there is nothing to show.",
+        "Run `pocnet pull` in the network's folder; this page fills when it ends.",
+    )

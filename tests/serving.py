@@ -1,0 +1,68 @@
+"""Serving an application on loopback while a test runs."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+ROOT = Path(__file__).parents[1]
+STATE = ROOT / "tests" / ".state"
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """The address at which `app` answers, from a thread of this process."""
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(url, thread.is_alive)
+        yield url
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def serving_process(arguments: Sequence[str], port: int) -> Iterator[str]:
+    """The address at which `python ARGUMENTS` answers, from a process of its own.
+
+    Dash keeps its pages for a whole process, so an application with other pages than
+    the dashboard's needs another one.
+    """
+    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT) as process:
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait(url, lambda: process.poll() is None)
+            yield url
+        finally:
+            process.terminate()
+
+
+def _wait(url: str, alive: object, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while callable(alive) and alive() and time.monotonic() < end:
+        try:
+            httpx.get(f"{url}/healthz", timeout=5)
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"The server at {url} did not come up.")
