@@ -27,6 +27,7 @@ from dashboard.queries.network import (
 )
 from dashboard.queries.quality import counts as row_counts
 from dashboard.queries.quality import (
+    completeness,
     discordances,
     findings,
     rejects,
@@ -45,6 +46,7 @@ __all__ = [
     "batches",
     "capacity",
     "cohorts",
+    "completeness",
     "counts",
     "criteria",
     "current",

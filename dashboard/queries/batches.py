@@ -230,4 +230,9 @@ def _every_site(
         .otherwise(pl.lit("no batches in this selection"))
         .alias("reason"),
     )
-    return pl.concat([frame, missing], how="diagonal").sort("site")
+    counts = [c for c, t in frame.schema.items() if t.is_integer()]
+    none = pl.col("state") == disclosure.ZERO
+    whole = pl.concat([frame, missing], how="diagonal").sort("site")
+    return whole.with_columns(
+        pl.when(none).then(pl.col(c).fill_null(0)).otherwise(c).alias(c) for c in counts
+    )

@@ -26,6 +26,40 @@ def reports(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     return _rows("report", viewer, filters, "site, dataset, period")
 
 
+def completeness(
+    viewer: Viewer, filters: Filters, dataset: str = "batch"
+) -> pl.DataFrame:
+    """The share of its rows of `dataset` that each named site has sent, by its count.
+
+    `share` is received / expected over the periods that are due, or, where the site
+    declared no counts, the share of those periods in which anything came;
+    `threshold` is the share below which the network compares nobody.
+    """
+    snapshot = current()
+    agreed = snapshot.rules["reporting"].get("completeness", 0)
+    return _of_named(
+        snapshot,
+        viewer,
+        filters,
+        "select site, count(*) as periods,"
+        " cast(sum(expected_rows) as bigint) as expected,"
+        " cast(sum(received_rows) as bigint) as received,"
+        " case when sum(expected_rows) > 0"
+        " then sum(least(received_rows, expected_rows)) / sum(expected_rows)"
+        " else avg(case when received_rows > 0 then 1.0 else 0.0 end) end as share,"
+        " cast($agreed as double) as threshold"
+        " from report where list_contains($named, site) and dataset = $dataset"
+        " and due <= cast($day as date)"
+        " and ($start is null or period >= $start)"
+        " and ($end is null or period <= $end) group by site order by site",
+        agreed=agreed,
+        dataset=dataset,
+        day=snapshot.as_of,
+        start=filters.start,
+        end=filters.end,
+    )
+
+
 def counts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Records, rows read, good, repeated and rejected by named site and dataset."""
     snapshot = current()
@@ -41,7 +75,7 @@ def counts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 def rejects(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """The rows that were refused, each with its rule, place and what was expected."""
-    return _quoted("reject", viewer, filters, "site, dataset, origin, row")
+    return _quoted("reject", viewer, filters, 'site, dataset, origin, "row"')
 
 
 def findings(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -87,9 +121,9 @@ def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFr
 
 
 def _of_named(
-    snapshot: Snapshot, viewer: Viewer, filters: Filters, sql: str
+    snapshot: Snapshot, viewer: Viewer, filters: Filters, sql: str, **bound: object
 ) -> pl.DataFrame:
     named: Sequence[str] = scope(snapshot, viewer, filters).named
-    return snapshot.rows(sql, {"named": list(named)}).with_columns(
+    return snapshot.rows(sql, {"named": list(named), **bound}).with_columns(
         pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
     )

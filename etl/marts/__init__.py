@@ -3,7 +3,7 @@
 Counts are stored and ratios are computed last, by whoever shows them, so that every
 filter gives the same answer as a recount of the rows. The SQL keeps to one plain
 dialect; each statement creates one table and runs in the order of the files' names.
-Judgement under the release criteria comes first, from `etl.specification`, because
+Judgement under the release criteria comes first, from `etl.replay`, because
 it needs more than SQL can say plainly.
 """
 
@@ -13,7 +13,9 @@ from importlib.resources import files
 import duckdb
 import polars as pl
 
-from etl import rules, specification
+from etl import rules
+from etl.outcome import batch_outcomes, discordance
+from etl.replay import in_force, judge
 
 DATASETS_READ = ("batch", "result", "criterion", "release")
 
@@ -43,14 +45,11 @@ def _judge(connection: duckdb.DuckDBPyConnection) -> None:
     batch, result, criterion, release = (
         connection.sql(f"from {name}").pl() for name in DATASETS_READ
     )
-    assigned = specification.in_force(criterion, batch)
-    judged = specification.judge(result, criterion, assigned)
-    outcomes = specification.batch_outcomes(judged)
+    judged = judge(result, criterion, in_force(criterion, batch, result))
+    outcomes = batch_outcomes(judged)
     _create(connection, "judged", judged)
     _create(connection, "gate_outcome", outcomes)
-    _create(
-        connection, "discordance", specification.discordance(outcomes, release, result)
-    )
+    _create(connection, "discordance", discordance(outcomes, release))
 
 
 def _find(connection: duckdb.DuckDBPyConnection) -> None:
