@@ -87,13 +87,12 @@ def styles(dataset: DatasetRules, style: Style) -> dict[str, dict[str, object]]:
     Constants are the mapping's own words and always written the contract's way.
     Entries named `column#n` are explained at the top of this module.
     """
-    blocks = _blocks(dataset)
+    first: dict[str, ColumnRule] = {}
     found: dict[str, dict[str, object]] = {}
-    for index, block in enumerate(blocks):
+    for index, block in enumerate(_blocks(dataset)):
         for column, rule in block.rules.items():
-            written = _style(rule, style)
-            if found.setdefault(column, written) != written:
-                found[f"{column}#{index}"] = written
+            alike = _manner(first.setdefault(column, rule)) == _manner(rule)
+            found[column if alike else f"{column}#{index}"] = _style(rule, style)
     return found
 
 
@@ -117,6 +116,11 @@ def _blocks(dataset: DatasetRules) -> list[_Block]:
 
 def _mapped(column: str, blocks: list[_Block]) -> bool:
     return any(column in block.rules for block in blocks)
+
+
+def _manner(rule: ColumnRule) -> tuple[object, ...]:
+    """What decides a rule's style beside the site's own, which mapping does not know."""
+    return rule.constant is None, rule.decimal, rule.dates, rule.fraction
 
 
 def _style(rule: ColumnRule, style: Style) -> dict[str, object]:
@@ -149,8 +153,8 @@ def _find_columns(
     found = {name: there.get(name) or there.get(_key(name)) for name in sorted(named)}
     if gone := [name for name, column in found.items() if column is None]:
         message = _gone(gone, frame.columns, any(found.values()))
-        place = f'Mapping of "{dataset.name}" in sites/{site}.toml'
-        raise SourceError(f"{message} {place}.", site=site, source=dataset.source)
+        mend = f'Mend the mapping of "{dataset.name}" in sites/{site}.toml'
+        raise SourceError(f"{message} {mend}.", site=site, source=dataset.source)
     return {name: column for name, column in found.items() if column}
 
 
@@ -158,8 +162,9 @@ def _gone(gone: list[str], columns: list[str], any_found: bool) -> str:
     # With none found, the first line may be no header but somebody's data: a name is
     # then shown only when it is nearly the mapped one.
     likeness = LIKENESS if any_found else NEARLY_EQUAL
+    hints = {name: did_you_mean(name, columns, likeness).strip() for name in gone}
     names = ", ".join(
-        f'"{name}"{did_you_mean(name, columns, likeness)}' for name in gone
+        f'"{name}"' + f" ({hint})" * bool(hint) for name, hint in hints.items()
     )
     if not any_found:
         return (
