@@ -119,7 +119,7 @@ def _mapped(column: str, blocks: list[_Block]) -> bool:
 
 
 def _manner(rule: ColumnRule) -> tuple[object, ...]:
-    """What decides a rule's style beside the site's own, which mapping does not know."""
+    """What sets a rule's style, beside the site's own."""
     return rule.constant is None, rule.decimal, rule.dates, rule.fraction
 
 

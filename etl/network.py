@@ -13,19 +13,10 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from connectors import ConfigError, Source, options_model
-from etl.settings import (
-    SLUG,
-    DatasetRules,
-    Disclosure,
-    NetworkFile,
-    Product,
-    Reporting,
-    SiteFile,
-    SiteInfo,
-    Style,
-)
+from etl.settings import SLUG, DatasetRules, SiteFile, SiteInfo, Style
 from etl.settings_document import Document, Problem, read_document
 from etl.settings_mistakes import Mistake, shape_mistakes
+from etl.settings_network import Disclosure, NetworkFile, Product, Reporting
 from etl.settings_rules import Table, site_mistakes, table, tables
 from etl.settings_secrets import Resolver, plain_secrets
 from etl.settings_targets import ALL_PRODUCTS, Known
@@ -143,14 +134,13 @@ def _network_problems(document: Document) -> list[Problem]:
     if document.problem:
         return [document.problem]
     mistakes = shape_mistakes(NetworkFile, document.data)
-    seen: set[object] = set()
-    for index, product in enumerate(tables(document.data.get("product"))):
-        slug, path = product.get("product"), ("product", index, "product")
-        if slug in seen:
-            mistakes.append(Mistake(path, f'The product "{slug}" is listed twice.'))
+    listed = [each.get("product") for each in tables(document.data.get("product"))]
+    for index, slug in enumerate(listed):
+        path = ("product", index, "product")
         if slug == ALL_PRODUCTS:
             mistakes.append(Mistake(path, '"all" already stands for every product.'))
-        seen.add(slug)
+        elif slug is not None and slug in listed[:index]:
+            mistakes.append(Mistake(path, f'The product "{slug}" is listed twice.'))
     return sorted(map(document.locate, mistakes), key=lambda problem: problem.line)
 
 

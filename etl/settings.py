@@ -1,16 +1,16 @@
-"""What `network.toml` and `sites/*.toml` may say, key by key, and nothing else.
+"""What `sites/<slug>.toml` may say, key by key, and nothing else.
 
 The models are the only list of keys: the checks, the JSON Schemas and the hints for
 misspelt keys all come from them, and each key explains itself in its description. What
 needs more than one key to judge (datasets, columns, sources) is in
-`etl.settings_rules`.
+`etl.settings_rules`; `network.toml` has its models in `etl.settings_network`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final, Literal, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -70,96 +70,6 @@ class Secret(Strict):
     ]
 
 
-class NetworkInfo(Strict):
-    """The network itself."""
-
-    name: Annotated[Text, Field(description="The network's name, as pages show it.")]
-    today: Annotated[
-        date | None,
-        Field(description="Only for made-up networks: the day it is there."),
-    ] = None
-
-
-class Reporting(Strict):
-    """What the sites have agreed to report, and by when."""
-
-    period: Annotated[
-        Literal["month"], Field(description="How often sites report.")
-    ] = "month"
-    days: Annotated[
-        int, Field(ge=0, description="Agreed reporting days after the period's end.")
-    ] = 14
-    completeness: Annotated[
-        float,
-        Field(ge=0, le=1, description="A site below this share is not compared."),
-    ] = 0.8
-
-
-class Audience(Strict):
-    """How much one kind of reader is shown of small counts."""
-
-    threshold: Annotated[
-        int,
-        Field(ge=0, description="Counts under this are suppressed; zero is shown."),
-    ] = 0
-    rounding: Annotated[
-        int, Field(ge=1, description="Counts are rounded to a multiple of this.")
-    ] = 1
-
-
-class Disclosure(Strict):
-    """Small-count rules by audience; only the public's are on from the start."""
-
-    lead: Annotated[Audience, Field(description="The network's leads.")] = Audience()
-    authority: Annotated[
-        Audience, Field(description="Authorities, each for its region.")
-    ] = Audience()
-    site: Annotated[Audience, Field(description="A site, on its peers.")] = Audience()
-    public: Annotated[Audience, Field(description="Everybody else.")] = Audience(
-        threshold=5, rounding=5
-    )
-
-
-class Product(Strict):
-    """A product of the network, in the contract's columns."""
-
-    product: Annotated[Slug, Field(description="Its slug, as sites map it.")]
-    title: Annotated[Text, Field(description="Its name, as pages show it.")]
-    product_class: Annotated[
-        str, Word("product_class"), Field(description="The class it is compared in.")
-    ]
-    source: Annotated[
-        Annotated[str, Word("product_source")] | None,
-        Field(description="Whose cells it is made from."),
-    ] = None
-    tissue: Annotated[
-        Annotated[str, Word("tissue")] | None,
-        Field(description="What the cells are taken from."),
-    ] = None
-    format: Annotated[
-        Annotated[str, Word("format")] | None,
-        Field(description="How it leaves the site."),
-    ] = None
-    gene_transfer: Annotated[
-        Annotated[str, Word("gene_transfer")] | None,
-        Field(description="How genes are brought in, if any."),
-    ] = None
-    indication: Annotated[Text | None, Field(description="What it is given for.")] = (
-        None
-    )
-
-
-class NetworkFile(Strict):
-    """`network.toml`: the network, what it agreed and what it makes."""
-
-    network: NetworkInfo
-    reporting: Reporting = Reporting()
-    disclosure: Disclosure = Disclosure()
-    product: Annotated[
-        tuple[Product, ...], Field(strict=False, description="The network's products.")
-    ] = ()
-
-
 class SiteInfo(Strict):
     """Who a site is; its slug is the name of its file."""
 
@@ -190,8 +100,11 @@ class SiteInfo(Strict):
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise PydanticCustomError("zone", "is no time zone such as Europe/Madrid")
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        said = "is no time zone such as Europe/Madrid"
+        raise PydanticCustomError("zone", said) from None
     return name
 
 

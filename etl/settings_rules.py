@@ -34,6 +34,12 @@ def tables(value: object) -> list[Table]:
     return [table(each) for each in value] if isinstance(value, list) else []
 
 
+def texts(value: object) -> list[tuple[int, str]]:
+    """The texts of a list by position, with the same reserve."""
+    listed = enumerate(value) if isinstance(value, list) else ()
+    return [(index, each) for index, each in listed if isinstance(each, str)]
+
+
 def site_mistakes(site: Table, known: Known) -> Iterator[Mistake]:
     """Every mistake of one site's file that its shape alone does not show.
 
@@ -54,11 +60,10 @@ def site_mistakes(site: Table, known: Known) -> Iterator[Mistake]:
 
 
 def _laboratory_mistakes(info: Table, known: Known) -> Iterator[Mistake]:
-    named = info.get("laboratories")
-    for index, slug in enumerate(named if isinstance(named, list) else []):
+    for index, slug in texts(info.get("laboratories")):
         path = ("site", "laboratories", index)
         if slug not in known.sites:
-            yield Mistake(path, unknown("The site", str(slug), known.sites))
+            yield Mistake(path, unknown("The site", slug, known.sites))
         elif known.sites[slug] not in ("testing_laboratory", "both"):
             yield Mistake(
                 path,
@@ -108,17 +113,17 @@ class _Entry:
         """Every mistake of this entry."""
         yield from self._source()
         name = self.entry.get("name")
-        if name is None:
+        if not isinstance(name, str):
             return
         if name in SENT or (name == "cohort" and self._published):
-            yield from self._columns(str(name))
+            yield from self._columns(name)
         elif name in _ELSEWHERE:
             yield Mistake(
                 (*self.path, "name"),
-                f'"{name}" is not sent by a site: {_ELSEWHERE[str(name)]}.',
+                f'"{name}" is not sent by a site: {_ELSEWHERE[name]}.',
             )
         else:
-            yield Mistake((*self.path, "name"), unknown("The dataset", str(name), SENT))
+            yield Mistake((*self.path, "name"), unknown("The dataset", name, SENT))
 
     @property
     def _published(self) -> bool:
@@ -134,11 +139,11 @@ class _Entry:
                 f" one of {', '.join(sources)}" if sources else " first [source.NAME]"
             )
             yield Mistake(self.path, f'"source" is missing: define or name{which}.')
+        elif not isinstance(name, str):
+            return
         elif name not in sources:
-            yield Mistake(
-                (*self.path, "source"), unknown("The source", str(name), sources)
-            )
-        elif (kind := table(sources[str(name)]).get("kind")) in kinds():
+            yield Mistake((*self.path, "source"), unknown("The source", name, sources))
+        elif (kind := table(sources[name]).get("kind")) in kinds():
             read = table(self.entry.get("read"))
             yield from shape_mistakes(read_model(str(kind)), read, (*self.path, "read"))
 

@@ -4,7 +4,6 @@ They come from the same models that check the files, with the options of each ki
 source and the columns of each dataset put in where the models leave a free table.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,7 +11,9 @@ from pydantic import BaseModel
 
 from connectors import kinds, options_model, read_model
 from etl.contract.schemas import SCHEMAS, SENT
-from etl.settings import NetworkFile, SiteFile
+from etl.settings import SiteFile
+from etl.settings_network import NetworkFile
+from etl.settings_secrets import names_a_secret
 
 JsonSchema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -60,7 +61,7 @@ def _of_kind(
         definitions[place + name] = definition
     properties = schema.setdefault("properties", {})
     for name, option in properties.items():
-        secret = '"writeOnly": true' in json.dumps(option)
+        secret = model_of is options_model and names_a_secret(name)
         properties[name] = _SECRET if secret else {"anyOf": [option, _SECRET]}
     return schema
 

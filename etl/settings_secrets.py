@@ -91,6 +91,11 @@ def _look_up(name: str, environ: Mapping[str, str]) -> str:
     return value
 
 
+def names_a_secret(option: str) -> bool:
+    """Whether an option of this name can only hold a secret."""
+    return _SECRET_NAME.search(option) is not None
+
+
 def plain_secrets(slug: str, data: Mapping[str, object]) -> Iterator[Mistake]:
     """Every place of a site's file where a secret seems to stand in plain text.
 
@@ -102,7 +107,7 @@ def plain_secrets(slug: str, data: Mapping[str, object]) -> Iterator[Mistake]:
             continue
         name = next((p for p in reversed(path) if isinstance(p, str)), "")
         # The `key` of reading options is the name of a record's key, no secret.
-        named = _SECRET_NAME.search(name) and not ("read" in path and name == "key")
+        named = names_a_secret(name) and not ("read" in path and name == "key")
         if not (named or _SECRET_INSIDE.search(value)):
             continue
         variable = re.sub(r"\W", "_", f"POCNET_{slug}_{name}").upper()

@@ -1,3 +1,4 @@
+import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -5,6 +6,11 @@ import pytest
 
 from connectors import ConfigError
 from etl.network import NetworkError, check_network, load_network
+from etl.settings import SiteFile
+from etl.settings_mistakes import shape_mistakes
+from etl.settings_rules import site_mistakes
+from etl.settings_secrets import Resolver, plain_secrets
+from etl.settings_targets import Known
 
 KEY = {"KEY_ALPHA": "a long key", "TOKEN": "0123456789ABCDEF0123456789ABCDEF"}
 NETWORK = """\
@@ -129,6 +135,38 @@ def test_a_relative_folder_starts_from_the_file_it_is_written_in(tmp_path):
     folder = str(tmp_path.resolve() / "drops" / "alpha")
     assert sites["alpha"].sources["main"].options["folder"] == folder
     assert sites["lab"].sources["lims"].options["folder"] == "/srv/lab"
+
+
+def test_a_database_file_starts_from_there_too(tmp_path):
+    text = LAB.replace('kind = "files"', 'kind = "sql"')
+    text = text.replace('folder = "/srv/lab"', 'file = "../lims.sqlite"')
+    lab = load_network(write(tmp_path, lab=text), KEY).sites["lab"]
+    assert lab.sources["lims"].options == {
+        "file": str(tmp_path.resolve() / "lims.sqlite")
+    }
+
+
+def test_the_key_column_of_a_table_is_no_secret(tmp_path):
+    text = LAB.replace('kind = "files"', 'kind = "sql"')
+    text = text.replace('folder = "/srv/lab"', 'file = "lims.sqlite"')
+    text = text.replace('from = "r.csv"', 'from = "qc"\nread = { key = "id" }')
+    assert check_network(write(tmp_path, lab=text), KEY) == []
+
+
+def test_a_missing_password_is_not_missed_twice(tmp_path):
+    text = LAB.replace('folder = "/srv/lab"', 'url = "https://lims.example.org/"')
+    text = text.replace('kind = "files"', 'kind = "rest"\nuser = "pocnet"')
+    text = text.replace("[privacy]", 'password = { env = "NOT_SET" }\n[privacy]')
+    (problem,) = check_network(write(tmp_path, lab=text), KEY)
+    assert (problem.key, "NOT_SET" in problem.message) == ("source.lims.password", True)
+
+
+def test_options_that_belong_together_are_said_of_their_source(tmp_path):
+    text = LAB.replace('folder = "/srv/lab"', 'url = "https://lims.example.org/"')
+    text = text.replace('kind = "files"', 'kind = "rest"\nuser = "pocnet"')
+    (problem,) = check_network(write(tmp_path, lab=text), KEY)
+    assert problem.key == "source.lims"
+    assert "user and password belong together" in problem.message
 
 
 def test_a_dataset_of_the_only_source_need_not_name_it(tmp_path):
@@ -332,6 +370,34 @@ def test_all_mistakes_of_all_files_come_at_once_and_the_error_carries_them(tmp_p
     assert str(problems[0]).startswith("network.toml:2: network.nmae: ")
 
 
+def places(value: object, path: tuple[str | int, ...] = ()):
+    items = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else items
+    for key, inner in items:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+ODD = [3, 1.5, True, "", [], {}, [{}], [3], {"env": 3}]
+
+
+@pytest.mark.parametrize("place", list(places(tomllib.loads(ALPHA))), ids=str)
+def test_no_value_however_odd_ends_in_anything_but_mistakes(place):
+    known = Known(("car-t-cd19",), {"alpha": "manufacturer", "lab": "both"})
+    found = []
+    for odd in ODD:
+        data = tomllib.loads(ALPHA)
+        table = data
+        for part in place[:-1]:
+            table = table[part]
+        table[place[-1]] = odd
+        resolver = Resolver(KEY)
+        filled = resolver.fill_site(data)
+        found += [*resolver.mistakes, *shape_mistakes(SiteFile, data)]
+        found += [*plain_secrets("alpha", data), *site_mistakes(filled, known)]
+    assert len(found) >= len(ODD) // 2
+
+
 @pytest.mark.parametrize(
     "written",
     [
@@ -397,6 +463,19 @@ def test_a_product_that_is_listed_twice_is_refused(tmp_path):
     twice = NETWORK + NETWORK[NETWORK.index("[[product]]") :]
     (problem,) = check_network(write(tmp_path, twice), KEY)
     assert (problem.key, problem.line) == ("product[2].product", 10)
+
+
+def test_no_product_may_be_called_all(tmp_path):
+    extra = '[[product]]\nproduct = "all"\ntitle = "All"\nproduct_class = "other"\n'
+    (problem,) = check_network(write(tmp_path, NETWORK + extra), KEY)
+    assert "stands for every product" in problem.message
+
+
+def test_a_network_file_of_odd_values_ends_in_mistakes_only(tmp_path):
+    text = "network = 3\nproduct = [3, {}, {product = []}, {}]\ndisclosure = []\n"
+    problems = check_network(write(tmp_path, text), KEY)
+    keys = {problem.key for problem in problems if problem.file == "network.toml"}
+    assert {"network", "product[1]", "product[2].product", "disclosure"} <= keys
 
 
 def test_a_file_whose_name_is_no_slug_is_refused(tmp_path):

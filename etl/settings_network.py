@@ -1,0 +1,98 @@
+"""What `network.toml` may say: the network, what it agreed and what it makes."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from etl.settings import Slug, Strict, Text, Word
+
+
+class NetworkInfo(Strict):
+    """The network itself."""
+
+    name: Annotated[Text, Field(description="The network's name, as pages show it.")]
+    today: Annotated[
+        date | None,
+        Field(description="Only for made-up networks: the day it is there."),
+    ] = None
+
+
+class Reporting(Strict):
+    """What the sites have agreed to report, and by when."""
+
+    period: Annotated[
+        Literal["month"], Field(description="How often sites report.")
+    ] = "month"
+    days: Annotated[
+        int, Field(ge=0, description="Agreed reporting days after the period's end.")
+    ] = 14
+    completeness: Annotated[
+        float,
+        Field(ge=0, le=1, description="A site below this share is not compared."),
+    ] = 0.8
+
+
+class Audience(Strict):
+    """How much one kind of reader is shown of small counts."""
+
+    threshold: Annotated[
+        int,
+        Field(ge=0, description="Counts under this are suppressed; zero is shown."),
+    ] = 0
+    rounding: Annotated[
+        int, Field(ge=1, description="Counts are rounded to a multiple of this.")
+    ] = 1
+
+
+class Disclosure(Strict):
+    """Small-count rules by audience; only the public's are on from the start."""
+
+    lead: Annotated[Audience, Field(description="The network's leads.")] = Audience()
+    authority: Annotated[
+        Audience, Field(description="Authorities, each for its region.")
+    ] = Audience()
+    site: Annotated[Audience, Field(description="A site, on its peers.")] = Audience()
+    public: Annotated[Audience, Field(description="Everybody else.")] = Audience(
+        threshold=5, rounding=5
+    )
+
+
+class Product(Strict):
+    """A product of the network, in the contract's columns."""
+
+    product: Annotated[Slug, Field(description="Its slug, as sites map it.")]
+    title: Annotated[Text, Field(description="Its name, as pages show it.")]
+    product_class: Annotated[
+        str, Word("product_class"), Field(description="The class it is compared in.")
+    ]
+    source: Annotated[
+        Annotated[str, Word("product_source")] | None,
+        Field(description="Whose cells it is made from."),
+    ] = None
+    tissue: Annotated[
+        Annotated[str, Word("tissue")] | None,
+        Field(description="What the cells are taken from."),
+    ] = None
+    format: Annotated[
+        Annotated[str, Word("format")] | None,
+        Field(description="How it leaves the site."),
+    ] = None
+    gene_transfer: Annotated[
+        Annotated[str, Word("gene_transfer")] | None,
+        Field(description="How genes are brought in, if any."),
+    ] = None
+    indication: Annotated[Text | None, Field(description="What it is given for.")] = (
+        None
+    )
+
+
+class NetworkFile(Strict):
+    """`network.toml`: the network, what it agreed and what it makes."""
+
+    network: NetworkInfo
+    reporting: Reporting = Reporting()
+    disclosure: Disclosure = Disclosure()
+    product: Annotated[
+        tuple[Product, ...], Field(strict=False, description="The network's products.")
+    ] = ()
