@@ -23,6 +23,13 @@ from etl.specification import Criterion, criteria_from
 SPECIFICATION: Final = ["spec_site", "product", "spec_version"]
 _TEST: Final = ["parameter", "population", "stage"]
 _ANSWER: Final = ["state", "comparator", "value", "text", "unit"]
+_USED: Final = [
+    *("site", "batch"),
+    *_TEST,
+    *_ANSWER,
+    *("sample", "laboratory", "method", "replicate"),
+    *("sampled", "reported", "retest_of"),
+]
 # All cells first: it is what `cells` is taken for.
 _ANSWERS: Final = {
     "cells": ("all_cells",),
@@ -33,36 +40,38 @@ _VCN_ANSWERS: Final = {
     "all_cells": ("cells", "transduced_cells"),
     "transduced_cells": ("cells", "all_cells"),
 }
+# The criterion's own population and at most two others.
+_POPULATIONS_TRIED: Final = 3
 
 
-def asked(criteria: pl.DataFrame, assignment: pl.DataFrame) -> pl.DataFrame:
-    """What is asked of each batch: assigned (row of the assignment), criterion (row of
-    the criteria).
+def asked(criteria: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame:
+    """Which criterion (its row) is asked of which row of the assignment (`assigned`).
 
     Informative criteria ask nothing.
     """
-    numbered = criteria.with_row_index("criterion").rename({"site": "spec_site"})
-    demands = numbered.filter(
+    counted = criteria.with_row_index("criterion").rename({"site": "spec_site"})
+    demands = counted.filter(
         pl.col("status") != "informative", pl.col("operator").is_not_null()
     )
-    rows = assignment.with_row_index("assigned").select("assigned", *SPECIFICATION)
+    rows = numbered.select("assigned", *SPECIFICATION)
     return rows.join(
         demands.select("criterion", *SPECIFICATION), on=SPECIFICATION
     ).select("assigned", "criterion")
 
 
 def answered(
-    results: pl.DataFrame, criteria: pl.DataFrame, assignment: pl.DataFrame
+    results: pl.DataFrame, criteria: pl.DataFrame, numbered: pl.DataFrame
 ) -> pl.DataFrame:
     """Every row of `asked` with the result that answers it, `state` null where none.
 
     `answered_by` is the population of the result.
     """
     tests, wanted = _tests(criteria)
-    found = _latest(_addressed(results, tests, assignment))
-    unanswered = asked(criteria, assignment)
+    found = _latest(_addressed(results, tests, numbered))
+    unanswered = asked(criteria, numbered)
     parts = []
-    for choice in wanted.partition_by("rank", include_key=False, maintain_order=True):
+    for rank in range(_POPULATIONS_TRIED):
+        choice = wanted.filter(pl.col("rank") == rank).drop("rank")
         tried = unanswered.join(choice, on="criterion", how="left").join(
             found, on=["assigned", "test"], how="left"
         )
@@ -73,7 +82,7 @@ def answered(
     return pl.concat([*parts, unanswered], how="diagonal").drop("test")
 
 
-def car_fractions(results: pl.DataFrame, assignment: pl.DataFrame) -> pl.DataFrame:
+def car_fractions(results: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame:
     """The share of CAR+ cells of each batch (0 to 1): assigned, lowest, highest.
 
     Two populations, or a censored share, leave a range. Only final products count,
@@ -87,7 +96,7 @@ def car_fractions(results: pl.DataFrame, assignment: pl.DataFrame) -> pl.DataFra
     )
     tests = shares.select(*_TEST).unique(maintain_order=True).with_row_index("test")
     tests = tests.with_columns(method=pl.lit(None, pl.String))
-    found = _latest(_addressed(shares, tests, assignment))
+    found = _latest(_addressed(shares, tests, numbered))
     sign, share = pl.col("comparator").fill_null("="), pl.col("value") / 100
     least = pl.when(sign.is_in(["<", "<="])).then(0.0).otherwise(share)
     most = pl.when(sign.is_in([">", ">="])).then(1.0).otherwise(share)
@@ -130,11 +139,12 @@ def _asked_by_several_methods(criteria: pl.DataFrame) -> pl.Series:
 
 
 def _addressed(
-    results: pl.DataFrame, tests: pl.DataFrame, assignment: pl.DataFrame
+    results: pl.DataFrame, tests: pl.DataFrame, numbered: pl.DataFrame
 ) -> pl.DataFrame:
     """The results with the assignment and the test they belong to; others drop out."""
-    batches = assignment.with_row_index("assigned").select("assigned", "site", "batch")
-    ours = results.join(batches, on=["site", "batch"])
+    batches = numbered.select("assigned", "site", "batch")
+    ours = results.select(_USED).join(batches, on=["site", "batch"])
+    ours = ours.drop("site", "batch")
     any_method = tests.filter(pl.col("method").is_null()).drop("method")
     own_method = tests.filter(pl.col("method").is_not_null())
     joined = ours.join(any_method, on=_TEST)

@@ -7,6 +7,7 @@ neither passed nor failed. Joins and columns only, so that a million results tak
 a second.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
@@ -16,6 +17,8 @@ from etl.matching import SPECIFICATION, answered, car_fractions
 from etl.specification import Criterion, criteria_from
 from etl.verdict import limit_columns, on_figures, on_texts, without_result
 
+# Results judged in one go; 1 GB, and a site at a time beyond.
+AT_ONCE: Final = 2_000_000
 _CONVERSION: Final = {
     "final_volume_ml": pl.Float64,
     "recipient_weight_band_kg": pl.Int64,
@@ -70,7 +73,33 @@ def judge(
     granted. Informative criteria ask nothing and are not judged.
     """
     items = criteria_from(criteria)
-    rows = answered(results, criteria, assignment)
+    numbered = assignment.with_row_index("assigned")
+    verdicts = pl.concat(
+        _verdicts(part, criteria, items, batches)
+        for part, batches in _portions(results, numbered)
+    ).sort("assigned", "criterion")
+    return _shown(verdicts, criteria, items, assignment)
+
+
+def _portions(
+    results: pl.DataFrame, numbered: pl.DataFrame
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Everything at once, or a site at a time where that would take too much memory."""
+    if results.height <= AT_ONCE or numbered.is_empty():
+        yield results, numbered
+        return
+    by_site = results.partition_by("site", as_dict=True)
+    for (site,), batches in numbered.partition_by("site", as_dict=True).items():
+        yield by_site.get((site,), results.clear()), batches
+
+
+def _verdicts(
+    results: pl.DataFrame,
+    criteria: pl.DataFrame,
+    items: tuple[Criterion, ...],
+    numbered: pl.DataFrame,
+) -> pl.DataFrame:
+    rows = answered(results, criteria, numbered)
     rows = rows.join(limit_columns(items), on="criterion")
     valid, by_text = (pl.col("state") == "valid").fill_null(False), pl.col("by_text")
     figures = rows.filter(valid & ~by_text).with_columns(as_interval())
@@ -81,10 +110,9 @@ def judge(
         without_result(rows.filter(~valid)),
         on_texts(rows.filter(valid & by_text), items),
         on_figures(figures.filter(same_unit).with_columns(_NO_OBSTACLE)),
-        on_figures(_converted(foreign, items, results, assignment)),
+        on_figures(_converted(foreign, items, results, numbered)),
     ]
-    verdicts = pl.concat([part.select(_VERDICT) for part in judged])
-    return _shown(verdicts, criteria, items, assignment)
+    return pl.concat([part.select(_VERDICT) for part in judged])
 
 
 _NO_OBSTACLE: Final = pl.lit(None, pl.String).alias("obstacle")
@@ -102,22 +130,20 @@ def _converted(
     foreign: pl.DataFrame,
     items: tuple[Criterion, ...],
     results: pl.DataFrame,
-    assignment: pl.DataFrame,
+    numbered: pl.DataFrame,
 ) -> pl.DataFrame:
     """Figures in another unit, with what their batch tells about the conversion."""
     if foreign.is_empty():
         return foreign.with_columns(_NO_OBSTACLE)
-    told = assignment.with_row_index("assigned").select(
+    told = numbered.select(
         "assigned",
         *(
-            pl.col(name)
-            if name in assignment.columns
-            else pl.lit(None, kind).alias(name)
+            pl.col(name) if name in numbered.columns else pl.lit(None, kind).alias(name)
             for name, kind in _CONVERSION.items()
         ),
     )
     rows = foreign.join(told, on="assigned")
-    return converted(rows, items, car_fractions(results, assignment))
+    return converted(rows, items, car_fractions(results, numbered))
 
 
 def _shown(

@@ -193,7 +193,7 @@ class Criterion:
         unit = f" {self.unit}" if self.unit else ""
         if self.operator == "between":
             return f"{low} to {high}{unit}"
-        return f"{self.operator} {low or high}{unit}"
+        return f"{self.operator} {low if self.operator in ('>', '>=') else high}{unit}"
 
 
 def exact(figure: float) -> Fraction:
