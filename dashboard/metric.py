@@ -1,4 +1,4 @@
-"""What a metric's declaration holds, so that pages, API and tests read the same words."""
+"""What a metric's declaration holds: pages, API and tests read the same words."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,7 +26,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: what it is, why it matters, of what it is made and who answers for it.
+    """One metric: what it is, why it matters, what it is made of, who answers for it.
 
     kind says how the counts become the figure: a `count` alone, a `share` of the
     denominator, a `rate` per unit of it (which may exceed 1), or a `duration` whose

@@ -1,6 +1,6 @@
 """Declarations of how long things take, of capacity, and of the data's own quality."""
 
-from dashboard.metric import Count, Direction, Metric
+from dashboard.metric import Count, Direction, Kind, Metric
 from dashboard.metrics_shared import CAPACITY, DATA, NOT_IN_RATES, QUALITY, REVIEWED
 
 # Of each step: its title and why anyone should care.
@@ -87,7 +87,7 @@ def _capacity(
 ) -> Metric:
     title, why = titles
     numerator, denominator = counts
-    ratio = "share" if unit == "%" else "rate"
+    ratio: Kind = "share" if unit == "%" else "rate"
     return Metric(
         id=id_,
         title=title,

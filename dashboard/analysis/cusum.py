@@ -86,9 +86,10 @@ def average_run_length(
 def threshold_for(
     expected: float, odds_ratio: float, run_length: float
 ) -> float | None:
-    """The threshold whose false alarms come every `run_length` batches on average.
+    """The lowest threshold with `run_length` batches or more between false alarms.
 
-    To the nearest step of the sum. None where no threshold does it.
+    The run length grows in jumps, since the sum can only take certain values: the
+    average is then a little above the one asked for. None where no alarm can come.
     """
     if average_run_length(expected, 1.0, odds_ratio, expected) is None:
         return None

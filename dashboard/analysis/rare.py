@@ -47,8 +47,10 @@ def g_chart(frame: pl.DataFrame) -> pl.DataFrame:
 
     mean, _ = fitted(held, value, np.ones_like(value), fit)
     p = 1 / (mean + 1)
-    ends = (np.asarray(stats.geom.ppf(q, p) - 1) for q in (OUTSIDE, 1 - OUTSIDE))
-    return _columns(held, value, mean, tuple(ends), _score(value, p))
+    with np.errstate(divide="ignore"):
+        ends = [np.asarray(stats.geom.ppf(q, p) - 1) for q in (OUTSIDE, 1 - OUTSIDE)]
+        z = _score(value, p)
+    return _columns(held, value, mean, tuple(ends), z)
 
 
 def t_chart(frame: pl.DataFrame) -> pl.DataFrame:
