@@ -262,13 +262,13 @@ class Client:
 
 
 def server_message(response: httpx.Response) -> str:
-    """The server's own short word for what went wrong, without markup; "" if none."""
+    """What the server's JSON says went wrong, shortened, without markup; "" if none."""
     try:
         body = parse_json(response.content)
     except (ValueError, RecursionError):
         return ""
+    known = ("error_description", "error", "message", "detail", "exception")
+    text = None
     while isinstance(body, dict):
-        known = ("error_description", "error", "message", "detail", "exception")
-        body = next((body[name] for name in known if name in body), None)
-    text = body if isinstance(body, str) else ""
-    return re.sub(r"<[^>]*>", " ", text)[:200].strip()
+        body = text = next((body[name] for name in known if name in body), None)
+    return re.sub(r"<[^>]*>", " ", text)[:200].strip() if isinstance(text, str) else ""

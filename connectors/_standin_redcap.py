@@ -91,7 +91,7 @@ class RedcapProject:
         kinds: dict[str, Callable[[], list[Row]]] = {
             "record": lambda: self._table.rows(asked),
             "metadata": lambda: self._metadata(listed(asked, "forms")),
-            "exportFieldNames": self._field_names,
+            "exportFieldNames": lambda: self._field_names(asked.get("field", "")),
             "project": self._project,
             "instrument": self._instruments,
             "event": self._event_rows,
@@ -127,7 +127,7 @@ class RedcapProject:
             for name, boxes in _fields(columns).items()
         ]
 
-    def _field_names(self) -> list[Row]:
+    def _field_names(self, field: str) -> list[Row]:
         return [
             {
                 "original_field_name": column.partition("___")[0],
@@ -136,6 +136,7 @@ class RedcapProject:
             }
             for form, columns in self._table.columns.items()
             for column in (*columns, f"{form}_complete")
+            if field in ("", column.partition("___")[0])
         ]
 
     def _project(self) -> list[Row]:

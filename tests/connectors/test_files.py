@@ -229,7 +229,8 @@ def test_json_lines_keep_numbers_as_written_and_every_column(
     read: Read, tmp_path: Path
 ) -> None:
     (tmp_path / "x.jsonl").write_text(
-        '{"lot": "A", "cd3": 1.50, "site": {"id": 7}}\n\n{"lot": "B", "ok": true, "l": [1]}'
+        '{"lot": "A", "cd3": 1.50, "site": {"id": 7}}\n\n'
+        '{"lot": "B", "ok": true, "l": [1]}'
     )
     [page] = read("files", {"folder": tmp_path}, "x.jsonl")
     assert page.refs.to_list() == ["line 1", "line 3"]
