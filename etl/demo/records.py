@@ -1,0 +1,347 @@
+"""Batches, decisions, results and criteria of one site, as typed contract frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from etl.demo.lives import (
+    NEVER,
+    OUT_OF_SPEC,
+    REJECTED,
+    RELEASED,
+    SPOILED,
+    TERMINATED,
+    TERMINATIONS,
+    WORDS,
+    Lives,
+    known,
+    sent_out,
+)
+from etl.demo.members import LABORATORY, Member
+from etl.demo.quality import Drawn, Floats
+from etl.demo.schedule import Ints
+
+SPECIFICATIONS = ("1", "2")
+NOT_DONE = 0.04
+INVALID = 0.012
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the frames of one site are made from.
+
+    `first` and `horizon` are the first day of its history and the last day it has
+    spoken of; `batch` are its own batch numbers and `line` each batch's line.
+    """
+
+    member: Member
+    first: int
+    horizon: int
+    batch: pl.Series
+    line: Ints
+    start: Ints
+    lives: tuple[Lives, ...]
+
+    def gather(self, name: str) -> Ints:
+        """One array of the lives for all batches, in order of their start."""
+        whole = np.full(len(self.start), NEVER, dtype=np.int64)
+        for life in self.lives:
+            whole[life.rows] = getattr(life, name)
+        return whole
+
+
+def dates(days: Ints, horizon: int) -> pl.Series:
+    """Days since 1970 as dates; what lies past the horizon is empty."""
+    seen = known(days, horizon)
+    filled = pl.Series(np.where(seen < NEVER, seen, 0)).cast(pl.Int32).cast(pl.Date)
+    return filled.set(pl.Series(seen >= NEVER), None)
+
+
+def blank(values: pl.Series, kept: np.ndarray) -> pl.Series:
+    """The values where `kept`, empty elsewhere."""
+    return values.set(pl.Series(~kept), None)
+
+
+def numbers(site: Site) -> pl.Series:
+    """The site's own batch numbers; those of two sites may well be equal."""
+    first = np.datetime64("1970-01-01", "D") + site.start
+    year = first.astype("datetime64[Y]").astype(np.int64) % 100 + 70
+    digits = max(3, len(str(len(site.start))))
+    prefix = "" if site.member.system == "csv" else site.member.slug[:2].upper()
+    rank = np.arange(1, len(site.start) + 1)
+    return pl.Series(
+        "batch",
+        [
+            f"{prefix}{y % 100:02d}-{r:0{digits}d}"
+            for y, r in zip(year, rank, strict=True)
+        ],
+        dtype=pl.String,
+    )
+
+
+def batch_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
+    """The site's `batch` rows; order and attempt are filled in by its demand."""
+    fate, ended = site.gather("fate"), site.gather("ended")
+    harvest, infused = site.gather("harvest"), site.gather("infused")
+    seen = {"harvested": harvest <= site.horizon, "ended": ended <= site.horizon}
+    stage, category = _reasons(site, fate)
+    late_start = rng.integers(0, 2, len(fate))
+    cells, planned, doses = _amounts(site, rng)
+    decided = np.minimum(site.gather("provisional"), site.gather("final"))
+    out = (fate <= OUT_OF_SPEC) & (decided <= site.horizon)
+    lines = site.member.lines
+    frozen = rng.random(len(fate)) < 0.15
+    collected = site.start - np.where(frozen, rng.integers(5, 21, len(fate)), 1)
+    size = len(fate)
+    return pl.DataFrame(
+        {
+            "site": pl.repeat(site.member.slug, size, eager=True),
+            "batch": site.batch,
+            "product": pl.Series([lines[i].product for i in site.line], dtype=pl.String),
+            "pathway": pl.Series([lines[i].pathway for i in site.line], dtype=pl.String),
+            "trial": pl.Series([lines[i].trial for i in site.line], dtype=pl.String),
+            "collected": dates(collected, site.horizon),
+            "received": dates(collected + 1 - late_start, site.horizon),
+            "started": dates(site.start, site.horizon),
+            "harvested": dates(harvest, site.horizon),
+            "infused": dates(infused, site.horizon),
+            "ended": dates(ended, site.horizon),
+            "outcome": _outcomes(site, fate, decided, ended),
+            "failure_stage": blank(stage, seen["ended"]),
+            "failure_category": blank(category, seen["ended"]),
+            "process": pl.repeat(site.member.process, size, eager=True),
+            "facility_grade": pl.repeat("b", size, eager=True),
+            "medium": pl.Series(
+                np.where(rng.random(size) < 0.7, "texmacs", "x-vivo-15"), dtype=pl.String
+            ),
+            "starting_material": pl.Series(
+                np.where(frozen, "frozen", "fresh"), dtype=pl.String
+            ),
+            "cells_planned": pl.Series(planned),
+            "cells_final": blank(pl.Series(cells), seen["harvested"]),
+            "final_volume_ml": blank(
+                pl.Series(np.round(rng.uniform(90, 110, size), 1)), seen["harvested"]
+            ),
+            "recipient_weight_band_kg": _weights(site, rng),
+            "doses_made": blank(pl.Series(doses), seen["harvested"]),
+            "doses_released": blank(pl.Series(np.where(out, doses, 0)),
+                                    out | seen["ended"]),
+            "doses_infused": blank(
+                pl.Series(np.where(infused <= site.horizon, 1, 0)), seen["ended"]
+            ),
+            "labour_hours": blank(
+                pl.Series(np.round(rng.normal(78, 11, size).clip(20), 1)), seen["ended"]
+            ),
+        }
+    )  # fmt: skip
+
+
+def _outcomes(site: Site, fate: Ints, decided: Ints, ended: Ints) -> pl.Series:
+    """The site's own word for what became of a batch, once it knows."""
+    settled = np.where(fate <= REJECTED, decided, ended) <= site.horizon
+    return pl.Series(np.where(settled, WORDS[fate], "in_process"), dtype=pl.String)
+
+
+def _reasons(site: Site, fate: Ints) -> tuple[pl.Series, pl.Series]:
+    """Failure stage and category of each batch that gave no product or was not used."""
+    reason, infused = site.gather("reason"), site.gather("infused")
+    table = np.array([(s, c) for s, c, _ in TERMINATIONS], dtype=object)
+    names = np.full((len(fate), 2), None, dtype=object)
+    gone = fate == TERMINATED
+    names[gone] = table[reason[gone]]
+    for life in site.lives:
+        refused = life.rows[life.fate == REJECTED]
+        for position in np.unique(reason[refused]):
+            which = refused[reason[refused] == position]
+            names[which] = ("quality_control", life.category[position])
+    names[fate == SPOILED] = ("logistics", "transport")
+    names[(fate <= OUT_OF_SPEC) & (infused >= NEVER)] = ("clinical", "patient_died")
+    return (
+        pl.Series(names[:, 0].tolist(), dtype=pl.String),
+        pl.Series(names[:, 1].tolist(), dtype=pl.String),
+    )
+
+
+def _amounts(site: Site, rng: np.random.Generator) -> tuple[Floats, Floats, Ints]:
+    """Cells at the end, cells planned and doses, by each product's usual range."""
+    size = len(site.start)
+    cells, planned = np.zeros(size), np.zeros(size)
+    doses = np.ones(size, dtype=np.int64)
+    for life in site.lives:
+        low, high = life.product.cells
+        drawn = low + (high - low) * rng.beta(2, 2, len(life.rows))
+        cells[life.rows] = np.round(drawn, -6)
+        planned[life.rows] = low
+        if life.product.source == "allogeneic":
+            doses[life.rows] = rng.integers(2, 9, len(life.rows))
+    return cells, planned, doses
+
+
+def _weights(site: Site, rng: np.random.Generator) -> pl.Series:
+    """5-kg weight bands of the recipients of autologous products."""
+    bands = pl.Series(5 * rng.integers(10, 20, len(site.start)))
+    own = np.zeros(len(site.start), dtype=np.bool_)
+    for life in site.lives:
+        own[life.rows] = life.product.source == "autologous"
+    return blank(bands, own)
+
+
+def release_frame(site: Site) -> pl.DataFrame:
+    """The decisions the site has taken so far, one row a batch and gate."""
+    parts = [part for life in site.lives for part in _decisions(site, life)]
+    return pl.concat(parts).filter(pl.col("decided").is_not_null())
+
+
+def _decisions(site: Site, life: Lives) -> list[pl.DataFrame]:
+    word = np.where(life.fate <= REJECTED, WORDS[np.minimum(life.fate, REJECTED)], "-")
+    reasons = np.array([*life.category], dtype=object)[
+        np.where(life.fate == TERMINATED, 0, life.reason)
+    ]
+    first = np.where(life.fate == REJECTED, reasons, None)
+    first = np.where(life.fate == OUT_OF_SPEC, "urgent_medical_need", first)
+    if not life.product.two_stage:
+        return [_gate(site, life, "release", (word, life.final, first))]
+    final = np.where(life.late_failure, WORDS[REJECTED], word)
+    late = np.where(life.late_failure, "other", first)
+    return [
+        _gate(site, life, "provisional", (word, life.provisional, first)),
+        _gate(site, life, "final", (final, life.final, late)),
+    ]
+
+
+def _gate(
+    site: Site, life: Lives, gate: str, said: tuple[np.ndarray, Ints, np.ndarray]
+) -> pl.DataFrame:
+    word, day, reason = said
+    return pl.DataFrame(
+        {
+            "site": pl.repeat(site.member.slug, len(day), eager=True),
+            "batch": site.batch[life.rows],
+            "gate": pl.repeat(gate, len(day), eager=True),
+            "decision": pl.Series(word, dtype=pl.String),
+            "decided": dates(day, site.horizon),
+            "reason": pl.Series(reason.tolist(), dtype=pl.String),
+        }
+    )
+
+
+def laboratory_of(member: Member, drawn: Drawn) -> str:
+    """Who ran a test: the site itself, or the testing laboratory it sends to."""
+    return LABORATORY if member.external and sent_out(drawn) else member.slug
+
+
+def result_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
+    """Every result the site knows of, pending ones and repeated tests included."""
+    parts = [
+        _results(site, life, position, rng)
+        for life in site.lives
+        for position in range(len(life.tests))
+    ]
+    return pl.concat(parts)
+
+
+def _results(
+    site: Site, life: Lives, position: int, rng: np.random.Generator
+) -> pl.DataFrame:
+    drawn = life.tests[position]
+    sampled, reported = life.sampled[position], life.reported[position]
+    there = np.flatnonzero(sampled <= site.horizon)
+    size = len(there)
+    done = reported[there] <= site.horizon
+    skipped = np.zeros(size, dtype=np.bool_)
+    if drawn.assay.status == "informative":
+        skipped = done & (rng.random(size) < NOT_DONE)
+    made = pl.DataFrame(
+        {
+            "site": pl.repeat(site.member.slug, size, eager=True),
+            "batch": site.batch[life.rows[there]],
+            **_constants(site, drawn, size),
+            **_values(drawn, there, done & ~skipped),
+            "sampled": dates(sampled[there], site.horizon),
+            "reported": dates(reported[there], site.horizon),
+            "state": pl.Series(
+                np.where(skipped, "not_done", np.where(done, "valid", "pending")),
+                dtype=pl.String,
+            ),
+            "verdict": blank(
+                pl.Series(np.where(drawn.refused[there], "fail", "pass"),
+                          dtype=pl.String),
+                done & ~skipped & (drawn.assay.status == "release"),
+            ),
+            "spec_version": _version_of(site, life.start[there]),
+            "retest_of": pl.repeat(None, size, dtype=pl.String, eager=True),
+        }
+    )  # fmt: skip
+    return _with_retests(made, drawn, site.member, rng)
+
+
+def _constants(site: Site, drawn: Drawn, size: int) -> dict[str, pl.Series]:
+    words = {
+        "parameter": drawn.assay.parameter,
+        "population": drawn.assay.population,
+        "stage": drawn.assay.stage,
+        "sample": "-",
+        "laboratory": laboratory_of(site.member, drawn),
+        "method": drawn.assay.method,
+        "replicate": "1",
+        "unit": drawn.assay.unit,
+    }
+    return {
+        name: pl.repeat(word, size, dtype=pl.String, eager=True)
+        for name, word in words.items()
+    }
+
+
+def _values(drawn: Drawn, there: Ints, said: np.ndarray) -> dict[str, pl.Series]:
+    """Comparator, value and text: a figure, a figure below what is measurable, a word."""
+    values = drawn.values[there]
+    size = len(there)
+    if drawn.assay.is_text:
+        good, bad = ("negative", "positive")
+        if drawn.assay.parameter == "karyotype":
+            good, bad = ("normal", "abnormal")
+        word = pl.Series(np.where(values > 0.5, bad, good), dtype=pl.String)
+        empty = pl.repeat(None, size, dtype=pl.Float64, eager=True)
+        return {
+            "comparator": pl.repeat(None, size, dtype=pl.String, eager=True),
+            "value": empty,
+            "text": blank(word, said),
+        }
+    floor = drawn.assay.censored_below or 0.0
+    below = values < floor
+    return {
+        "comparator": blank(
+            pl.Series(np.where(below, "<", "="), dtype=pl.String), said
+        ),
+        "value": blank(pl.Series(np.where(below, floor, values)), said),
+        "text": pl.repeat(None, size, dtype=pl.String, eager=True),
+    }
+
+
+def changed(site: Site) -> int:
+    """The day on which the site's second specification came into force."""
+    return site.first + (site.horizon - site.first) * 2 // 3
+
+
+def _version_of(site: Site, start: Ints) -> pl.Series:
+    return pl.Series(
+        np.where(start < changed(site), *SPECIFICATIONS), dtype=pl.String
+    )
+
+
+def _with_retests(
+    made: pl.DataFrame, drawn: Drawn, member: Member, rng: np.random.Generator
+) -> pl.DataFrame:
+    """A few invalid endotoxin tests, each repeated; a wide table has no room for them."""
+    if drawn.assay.parameter != "endotoxin" or member.wide:
+        return made
+    again = pl.Series(rng.random(made.height) < INVALID) & (made["state"] == "valid")
+    first = made.with_columns(
+        state=pl.when(again).then(pl.lit("invalid")).otherwise("state"),
+        verdict=pl.when(again).then(None).otherwise("verdict"),
+    )
+    second = made.filter(again).with_columns(
+        replicate=pl.lit("2"), retest_of=pl.lit("1")
+    )
+    return pl.concat([first, second])
