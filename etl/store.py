@@ -121,6 +121,14 @@ class Warehouse:
             [site, dataset],
         )
 
+    def standing(self, site: str, dataset: str) -> int:
+        """How many rows of a sender stand in a dataset."""
+        return self._count(
+            f"select count(*) from {self.table(dataset)} "
+            "where sender = ? and closed_run is null",
+            [site],
+        )
+
     def bundle_names(self) -> set[str]:
         """Every bundle applied so far."""
         return set(self.query("select bundle from bundle")["bundle"])
