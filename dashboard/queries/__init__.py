@@ -21,11 +21,11 @@ from dashboard.queries.network import (
     about,
     authorisations,
     cohorts,
+    headings,
     milestones,
     products,
     sites,
 )
-from dashboard.queries.quality import counts as row_counts
 from dashboard.queries.quality import (
     completeness,
     discordances,
@@ -36,6 +36,7 @@ from dashboard.queries.quality import (
     runs,
     source_errors,
 )
+from dashboard.queries.quality import counts as row_counts
 from dashboard.queries.snapshot import NoSnapshotError, current
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "events",
     "failures",
     "findings",
+    "headings",
     "laboratory_days",
     "losses",
     "lots",

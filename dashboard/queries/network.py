@@ -55,6 +55,11 @@ def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
     )
 
 
+def headings(viewer: Viewer, filters: Filters) -> list[str]:
+    """The sites and pools that these filters show, in the words of `site` columns."""
+    return list(dict.fromkeys(scope(current(), viewer, filters).shown))
+
+
 def milestones(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Milestones of the sites seen by name, oldest first."""
     return _of_named("milestone", "date", viewer, filters)

@@ -1,9 +1,14 @@
+"""CPU time of every statistic of the Failure rates page, for 500 sites x 20 strata.
+
+Run it: `python -m tests.bench.statistics`. It prints milliseconds and asserts nothing:
+a busy machine is no fault of the code.
+"""
+
 import time
 from collections.abc import Callable
 
 import numpy as np
 import polars as pl
-import pytest
 
 from dashboard.analysis.funnel import funnel
 from dashboard.analysis.multiple import adjusted
@@ -12,7 +17,6 @@ from dashboard.analysis.shrinkage import rank_intervals, shrink
 from dashboard.analysis.standardisation import standardise
 
 
-@pytest.fixture(scope="module")
 def network() -> pl.DataFrame:
     """500 sites x 20 strata."""
     generator = np.random.default_rng(1)
@@ -39,16 +43,19 @@ def cpu(work: Callable[[], object], repeats: int = 7) -> float:
     return 1000 * min(spent)
 
 
-def test_a_page_of_five_hundred_sites_is_computed_in_fifty_milliseconds(
-    network: pl.DataFrame,
-) -> None:
-    sites = network.group_by("site").agg(pl.col("events", "n").sum())
+def main() -> None:
+    strata = network()
+    sites = strata.group_by("site").agg(pl.col("events", "n").sum())
     steps: dict[str, Callable[[], object]] = {
         "funnel and adjusted p-values": lambda: adjusted(funnel(sites)),
         "test, phi and tau²": lambda: overdispersion(sites),
         "beta-binomial": lambda: shrink(sites),
-        "standardised": lambda: standardise(network, ["product", "process"]),
+        "standardised": lambda: standardise(strata, ["product", "process"]),
+        "rank intervals": lambda: rank_intervals(sites),
     }
-    spent = {name: cpu(step) for name, step in steps.items()}
-    assert sum(spent.values()) < 50, spent
-    assert cpu(lambda: rank_intervals(sites), repeats=3) < 250
+    for name, step in steps.items():
+        print(f"{name:32} {cpu(step):8.1f} ms CPU")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+"""Failure rates: which sites differ from the network by more than chance."""
+
+import math
+from dataclasses import replace
+
+import plotly.graph_objects as go
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard import figures, queries
+from dashboard.analysis import funnel, intervals
+from dashboard.card import Card
+from dashboard.components import Column, notice, written
+from dashboard.filter_bar import switch
+from dashboard.filters import Filters
+from dashboard.metrics import DEFINITIONS
+from dashboard.shell import Page, register
+from dashboard.viewer import Viewer
+
+PATH = "/failures"
+
+_POINTS = (
+    Column("site", "Site"),
+    Column("events", "Failures", "count"),
+    Column("n", "Batches", "count"),
+    Column("rate", "Rate", "percent"),
+    Column("lower", "95 % from", "percent"),
+    Column("upper", "to", "percent"),
+    Column("flag_at998", "Flagged at", "count"),
+    Column("power_double", "Chance to see a doubling", "percent"),
+    Column("verdict", "Compared with the network"),
+)
+VERDICTS = {
+    "high998": "above the 99.8 % limit",
+    "high95": "above the 95 % limit, within the 99.8 % one",
+    "none": "within the limits",
+    "low95": "below the 95 % limit, within the 99.8 % one",
+    "low998": "below the 99.8 % limit",
+}
+
+
+def compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """One row a site: failures, batches, exact interval, limits, flag and power.
+
+    The limits come from all sites, whichever are chosen to be shown. A site whose
+    reports are less complete than agreed is not compared, and says so.
+    """
+    definition = DEFINITIONS[filters.definition]
+    everyone = replace(filters, site=(), region=())
+    counts = queries.counts(viewer, everyone, (definition.column, definition.of))
+    counts = counts.rename({definition.column: "events", definition.of: "n"})
+    incomplete = (
+        queries.completeness(viewer, everyone)
+        .filter(pl.col("share") < pl.col("threshold"))
+        .select(
+            "site",
+            pl.format(
+                "not compared: {} % of its rows arrived, {} % were agreed",
+                (100 * pl.col("share")).round(0).cast(pl.Int64),
+                (100 * pl.col("threshold")).round(0).cast(pl.Int64),
+            ).alias("why"),
+        )
+    )
+    frame = counts.join(incomplete, on="site", how="left").with_columns(
+        pl.coalesce("reason", "why").alias("reason")
+    )
+    frame = _with_intervals(funnel.funnel(frame.drop("why")))
+    return frame.filter(pl.col("site").is_in(queries.headings(viewer, filters)))
+
+
+def _with_intervals(frame: pl.DataFrame) -> pl.DataFrame:
+    lower, upper = intervals.clopper_pearson(
+        frame["events"].fill_null(0), frame["n"].fill_null(0)
+    )
+    hidden = pl.col("rate").is_null()
+    return frame.with_columns(
+        pl.Series("lower", lower),
+        pl.Series("upper", upper),
+        pl.col("flagged")
+        .replace_strict(VERDICTS, default="not compared")
+        .alias("verdict"),
+    ).with_columns(
+        pl.when(~hidden).then(pl.col(c)).alias(c) for c in ("lower", "upper")
+    )
+
+
+def said(frame: pl.DataFrame) -> str:
+    """What the funnel shows in one sentence; low is good."""
+    judged = frame.filter("compared")
+    if judged.is_empty():
+        return "No site can be compared in this selection; lower is better."
+    high = judged.filter(pl.col("flagged") == "high998")["site"].to_list()
+    rate = judged["centre"][0]
+    names = f": {', '.join(high)}" if high else ""
+    are = "is" if len(high) == 1 else "are"
+    return (
+        f"{len(high) or 'None'} of {judged.height} compared sites {are} above the"
+        f" 99.8 % limit around the network's {written(rate, 'percent')}{names}."
+        " Lower is better; points inside the limits differ no more than chance would."
+    )
+
+
+def _drawn(frame: pl.DataFrame) -> go.Figure:
+    points = frame.select(
+        pl.col("site").alias("label"),
+        "n",
+        pl.col("rate").alias("value"),
+        pl.when("compared")
+        .then("flagged")
+        .otherwise(pl.lit("not_compared"))
+        .alias("flag"),
+        "state",
+        "reason",
+        pl.struct(frame.columns).map_elements(_hover, pl.String).alias("hover"),
+    )
+    judged = frame.filter("compared")
+    if judged.is_empty():
+        return figures.empty("No site can be compared in this selection.")
+    largest = max(frame["n"].drop_nulls().to_list(), default=1)
+    return figures.funnel(points, _curve(largest, float(judged["centre"][0])))
+
+
+def _curve(largest: int, centre: float) -> pl.DataFrame:
+    """The limits at sizes up to the largest site, closer together where they bend."""
+    sizes = {
+        max(1, round(math.exp(i * math.log(largest * 1.05) / 120))) for i in range(121)
+    }
+    limits = funnel.curve(pl.DataFrame({"n": sorted(sizes)}), centre)
+    return limits.select(
+        "n",
+        pl.col("lower998").alias("low998"),
+        pl.col("lower95").alias("low95"),
+        pl.lit(centre).alias("centre"),
+        pl.col("upper95").alias("high95"),
+        pl.col("upper998").alias("high998"),
+    )
+
+
+def _hover(row: dict[str, object]) -> str:
+    """What stands beside a point: counts, the limit in batches, what could be seen."""
+    lines = [
+        f"<b>{row['site']}</b>",
+        f"{row['events']} of {row['n']} batches failed",
+        str(row["verdict"]),
+    ]
+    if row["flag_at998"] is not None:
+        lines.append(f"flagged (99.8 %) at {row['flag_at998']} failures or more")
+    if row["power_double"] is not None:
+        lines.append(f"a doubled rate would be seen {row['power_double']:.0%} of times")
+    if row["reason"]:
+        lines.append(str(row["reason"]))
+    return "<br>".join(lines)
+
+
+def _switched(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """One row a definition: the network's rate, and who is flagged under it."""
+    rows = []
+    for name, definition in DEFINITIONS.items():
+        frame = compared(viewer, filters.option("definition", name))
+        judged = frame.filter("compared")
+        flagged = judged.filter(pl.col("flagged") == "high998")["site"]
+        rows.append(
+            {
+                "definition": definition.title,
+                "meaning": definition.meaning,
+                "events": int(judged["events"].sum()),
+                "n": int(judged["n"].sum()),
+                "rate": judged["centre"][0] if judged.height else None,
+                "flagged": ", ".join(flagged) or "none",
+                "state": "data" if judged.height else "not_applicable",
+                "reason": None if judged.height else "no site can be compared",
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _switched_said(frame: pl.DataFrame) -> str:
+    kinds = frame["flagged"].n_unique()
+    if kinds == 1:
+        return "Every definition of failure leads to the same sites being flagged."
+    return (
+        f"The definition matters: {kinds} different lists of flagged sites come from"
+        f" {frame.height} definitions. Papers differ in which one they use."
+    )
+
+
+def causes(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Batches without a product by stage and category, over the sites asked for."""
+    frame = queries.failures(viewer, filters, by=("stage", "category"))
+    label = pl.format(
+        "{}: {}", *(pl.col(c).str.replace_all("_", " ") for c in ("stage", "category"))
+    )
+    return frame.select(
+        label.alias("label"),
+        "stage",
+        "category",
+        pl.col("n").alias("count"),
+        "state",
+        "reason",
+    ).sort("count", descending=True, nulls_last=True)
+
+
+def _causes_said(frame: pl.DataFrame) -> str:
+    total = int(frame["count"].sum() or 0)
+    if not total:
+        return "No batch was lost in this selection, or its counts are hidden."
+    top = frame.row(0, named=True)
+    return (
+        f"Of {total} batches that gave no product, {top['count']}"
+        f" ({top['count'] / total:.0%}) were lost at {top['label']}. The dark bars"
+        " make up four fifths: work on them helps most."
+    )
+
+
+def by_parameter(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Each release parameter: how many of its judged criteria failed, with interval."""
+    frame = queries.parameters(viewer, filters, by=("parameter",))
+    return (
+        intervals.proportions(frame.rename({"failed": "events", "judged": "n"}))
+        .select(
+            "parameter",
+            "events",
+            "n",
+            "undetermined",
+            "rate",
+            "lower",
+            "upper",
+            "state",
+            "reason",
+        )
+        .sort("rate", descending=True, nulls_last=True)
+    )
+
+
+def _parameter_said(frame: pl.DataFrame) -> str:
+    seen = frame.drop_nulls("rate")
+    if seen.is_empty():
+        return "No release criterion was judged in this selection."
+    top = seen.row(0, named=True)
+    return (
+        f"{top['parameter']} fails most often: {top['events']} of {top['n']} judged"
+        f" ({top['rate']:.1%}). Lower is better; lines are exact 95 % intervals."
+    )
+
+
+def _parameter_drawn(frame: pl.DataFrame) -> go.Figure:
+    rows = frame.select(
+        pl.col("parameter").alias("label"),
+        pl.col("rate").alias("value"),
+        pl.col("lower").alias("low"),
+        pl.col("upper").alias("high"),
+        "state",
+        "reason",
+    )
+    return figures.caterpillar(rows, "share of judged criteria that failed", True)
+
+
+def lost(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """The batches behind the points, for those who may see batches."""
+    definition = DEFINITIONS[filters.definition]
+    return queries.batches(viewer, filters, flag=definition.column)
+
+
+def _lost_said(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return "No batch to list: there is none, or you may see counts only."
+    return (
+        f"{frame.height} batches failed by the definition in force, the latest first;"
+        " each is named by its pseudonym, which only its site can lead back."
+    )
+
+
+def _top(viewer: Viewer, filters: Filters) -> Component:
+    options = [(name, d.title) for name, d in DEFINITIONS.items()]
+    definition = DEFINITIONS[filters.definition]
+    sentence = (
+        f"In force: {definition.title.lower()}. {definition.meaning}"
+        f" Out of {definition.denominator}."
+    )
+    links = switch("What counts as failure", filters, PATH, "definition", options)
+    return html.Div([links, notice(sentence)])
+
+
+register(
+    __name__,
+    Page(
+        PATH,
+        "Failure rates",
+        "Is a site different, or is it chance? Limits widen as a site's numbers"
+        " shrink; there is no ranking.",
+        order=30,
+        top=_top,
+        cards=(
+            Card(
+                "failure-funnel",
+                "Failures by size of site",
+                compared,
+                said,
+                _drawn,
+                _POINTS,
+                metric="no_product",
+                note="Flagged by the exact count rule: more failures than the 99.9 %"
+                " quantile of the binomial, or fewer than the 0.1 % one. The curves"
+                " are interpolated between counts and only guide the eye.",
+                height=460,
+            ),
+            Card(
+                "failure-definitions",
+                "What changes if you switch the definition",
+                _switched,
+                _switched_said,
+                columns=(
+                    Column("definition", "Definition"),
+                    Column("meaning", "What counts"),
+                    Column("events", "Failures", "count"),
+                    Column("n", "Batches", "count"),
+                    Column("rate", "Network rate", "percent"),
+                    Column("flagged", "Above the 99.8 % limit"),
+                ),
+            ),
+            Card(
+                "failure-causes",
+                "Where batches are lost",
+                causes,
+                _causes_said,
+                figures.pareto,
+                metric="failure_cause",
+                count=lambda f: f"n = {int(f['count'].sum() or 0)} batches",
+                width="half",
+            ),
+            Card(
+                "failure-parameters",
+                "Which test loses them",
+                by_parameter,
+                _parameter_said,
+                _parameter_drawn,
+                metric="criterion_failed",
+                width="half",
+            ),
+            Card("failure-batches", "The batches behind the points", lost, _lost_said),
+        ),
+    ),
+)
