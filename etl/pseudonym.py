@@ -8,7 +8,7 @@ hashed, so that two sites with one batch number never share a pseudonym.
 import hashlib
 import hmac
 import unicodedata
-from itertools import product
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
@@ -22,7 +22,7 @@ DIGITS: Final = 16
 PSEUDONYM: Final = r"^[a-z0-9]+-[0-9a-f]{16}$"
 # A shorter number would be found in any file name.
 _TELLING: Final = 4
-_COUNTED: Final = r"^(line|row) [0-9]+$"
+_RECORD: Final = r"^record (.+?)((?:, event .*)?(?:, instance .*)?)$"
 
 
 def pseudonym_columns(dataset: str) -> tuple[str, ...]:
@@ -47,47 +47,72 @@ def pseudonymise(
 
     Blank stays null and `-` stays `-`. In a row that belongs to another site (a
     laboratory reports for it) a batch that is a pseudonym already is the owner's, and
-    stays; anything else there is replaced as well, so that no number ever leaves. Where
-    `_ref` or `_origin` name the record by such a number, they name its pseudonym.
+    stays; anything else there is replaced as well, so that no number ever leaves. A
+    record in `_ref`, and a number in `_origin`, are replaced too: systems name records
+    and people name files by the batch.
     """
     columns = [c for c in pseudonym_columns(dataset) if c in frame.columns]
-    made = frame.with_columns(
-        _pseudonym(column, site, key, key_id).alias(f"_new_{column}")
-        for column in columns
-    )
-    for place, column in product(("_ref", "_origin"), columns):
-        made = _renamed(made, place, column)
     foreign = pl.col("site") != site if "site" in frame.columns else pl.lit(False)
-    return made.with_columns(
-        pl.when(foreign & pl.col(column).str.contains(PSEUDONYM))
-        .then(pl.col(column))
-        .otherwise(f"_new_{column}")
-        .alias(column)
-        for column in columns
-    ).drop(f"_new_{column}" for column in columns)
+    theirs = {c: foreign & pl.col(c).str.contains(PSEUDONYM) for c in columns}
+    made = {
+        c: pl.when(theirs[c]).then(c).otherwise(_made(pl.col(c), site, key, key_id))
+        for c in columns
+    }
+    origins = _origins(frame, columns, lambda n: pseudonym(n, site, key, key_id))
+    frame = frame.with_columns(pl.col("_origin").replace(origins))
+    return _without_records(frame.with_columns(**made), "_ref", site, key, key_id)
 
 
-def _pseudonym(column: str, site: str, key: str, key_id: str) -> pl.Expr:
-    tidy = pl.col(column).str.normalize("NFKC").str.strip_chars()
+def pseudonymise_refs(
+    rejects: pl.DataFrame, site: str, key: str, key_id: str
+) -> pl.DataFrame:
+    """A reject frame whose `ref` names a record by its pseudonym.
+
+    Always, as in good rows: a row that is mended later is known by its place again.
+    """
+    return _without_records(rejects, "ref", site, key, key_id)
+
+
+def _made(number: pl.Expr, site: str, key: str, key_id: str) -> pl.Expr:
+    tidy = number.str.normalize("NFKC").str.strip_chars()
     message = pl.concat_str(pl.lit(f"{site}|"), tidy)
     mac = CryptographicHashingNameSpace(message).hmac_sha256(key=key)
     made = pl.concat_str(pl.lit(f"{key_id}-"), mac.str.head(DIGITS))
     return pl.when(tidy == NONE).then(pl.lit(NONE)).when(tidy != "").then(made)
 
 
-def _renamed(frame: pl.DataFrame, place: str, column: str) -> pl.DataFrame:
-    """The frame with the number in `place` replaced, where it is long enough to tell.
+def _without_records(
+    frame: pl.DataFrame, place: str, site: str, key: str, key_id: str
+) -> pl.DataFrame:
+    """`record 102, event baseline` with a pseudonym for 102; `line 14` is ours."""
+    parts = pl.col(place).str.extract_groups(_RECORD)
+    number = _made(parts.struct.field("1"), site, key, key_id)
+    named = pl.concat_str(pl.lit("record "), number, parts.struct.field("2"))
+    return frame.with_columns(pl.coalesce(named, pl.col(place)).alias(place))
 
-    `line 14` and `row 14` are ours and count lines; `record 14` is the site's own.
-    """
-    number, made = pl.col(column).str.strip_chars(), pl.col(f"_new_{column}")
-    record = pl.concat_str(pl.lit("record "), number, pl.lit(","))
-    named = (pl.col(place) + ",").str.starts_with(record)
-    within = pl.col(place).str.contains(number, literal=True)
-    telling = (number.str.len_chars() >= _TELLING) & within
-    site_own = ~pl.col(place).str.contains(_COUNTED) & (number != "") & (number != NONE)
-    told = frame.select((site_own & (telling | named)).fill_null(False)).to_series()
-    if not told.any():
-        return frame
-    renamed = pl.col(place).str.split(number).list.join(made)
-    return frame.with_columns(pl.when(told).then(renamed).otherwise(place).alias(place))
+
+def _origins(
+    frame: pl.DataFrame, columns: list[str], made: Callable[[str], str]
+) -> dict[str, str]:
+    """Origins that hold one of the frame's numbers, and what they become."""
+    numbers = (
+        pl.concat([frame[c].str.strip_chars().alias("number") for c in columns])
+        .drop_nulls()
+        .unique()
+        if columns
+        else pl.Series("number", [], pl.String)
+    )
+    telling = numbers.filter(numbers.str.len_chars() >= _TELLING)
+    origins = frame["_origin"].drop_nulls().unique()
+    if telling.is_empty():
+        return {}
+    holding = origins.filter(origins.str.contains_any(telling.to_list()))
+    return {origin: _renamed(origin, telling, made) for origin in holding}
+
+
+def _renamed(origin: str, numbers: pl.Series, made: Callable[[str], str]) -> str:
+    """The longest first, because a number may be part of another."""
+    held = [number for number in numbers if number in origin]
+    for number in sorted(held, key=len, reverse=True):
+        origin = origin.replace(number, made(number))
+    return origin

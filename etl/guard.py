@@ -1,0 +1,122 @@
+"""The privacy gate: what may leave a site, and what is stopped without being told.
+
+The network never holds a name, a birth date or anybody's number. A cell that looks
+like one stops its whole row, because what stands beside it may be about the same
+person; the reject shows its shape only. Names of files, sheets and records pass the
+same gate.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from etl.contract.schemas import SCHEMAS
+from etl.identifiers import Column, identifiers, shape_expr
+from etl.mapping import REJECT_SCHEMA
+from etl.network import Privacy
+from etl.pseudonym import pseudonym_columns, pseudonymise, pseudonymise_refs
+
+RULE: Final = "identifier"
+_FIGURES: Final = ("number", "count", "band", "date", "instant")
+_PLACES: Final = ("_origin", "_ref")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """Rows that may leave the site, and the rejects of those that may not.
+
+    `rows` has `_row` (Int64), the place each had before others were taken out.
+    """
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def guard(frame: pl.DataFrame, dataset: str, site: str) -> Guarded:
+    """The mapped frame without the rows in which a cell looks like an identifier.
+
+    Batch, order, deviation and sample may be anything: they are replaced by
+    pseudonyms, before this or after. An origin or a reference that looks like an
+    identifier does not stop its row but is shown as its shape.
+    """
+    numbered = frame.with_columns(_row=pl.int_range(pl.len(), dtype=pl.Int64))
+    safe = numbered.with_columns(shown(numbered[place]) for place in _PLACES)
+    found = {
+        column: identifiers(frame[column], kind)
+        for column, kind in _guarded(dataset).items()
+        if column in frame.columns
+    }
+    rejects = [
+        _rejects(safe, held, column, dataset, site)
+        for column, held in found.items()
+        if held.null_count() < held.len()
+    ]
+    if not rejects:
+        return Guarded(safe, pl.DataFrame(schema=REJECT_SCHEMA))
+    stopped = pl.any_horizontal(held.is_not_null() for held in found.values())
+    return Guarded(safe.filter(~pl.select(stopped).to_series()), pl.concat(rejects))
+
+
+def protect(
+    frame: pl.DataFrame, dataset: str, site: str, privacy: Privacy | None
+) -> Guarded:
+    """What of a mapped frame may leave its site: pseudonyms made, identifiers refused.
+
+    Pseudonyms come first, so that also the places of stopped rows name no number of
+    the site's. Without `privacy` (publications) numbers stay: they are citations.
+    """
+    if privacy is None:
+        return guard(frame, dataset, site)
+    replaced = pseudonymise(frame, dataset, site, privacy.key, privacy.key_id)
+    return guard(replaced, dataset, site)
+
+
+def protect_rejects(
+    rejects: pl.DataFrame, site: str, privacy: Privacy | None
+) -> pl.DataFrame:
+    """Rejects of the mapping, whose places may leave the site as well."""
+    if privacy is not None:
+        rejects = pseudonymise_refs(rejects, site, privacy.key, privacy.key_id)
+    return rejects.with_columns(shown(rejects[place]) for place in ("origin", "ref"))
+
+
+def shown(text: pl.Series) -> pl.Series:
+    """Each text as it may be shown: itself, or its shape if it tells of a person."""
+    told = identifiers(text).is_not_null()
+    safe = pl.when(told).then(shape_expr(pl.lit(text))).otherwise(pl.lit(text))
+    return pl.select(safe).to_series().alias(text.name)
+
+
+def _guarded(dataset: str) -> Mapping[str, Column]:
+    replaced = pseudonym_columns(dataset)
+    return {
+        name: _column(str((column.metadata or {}).get("kind")))
+        for name, column in SCHEMAS[dataset].columns().items()
+        if name not in replaced
+    }
+
+
+def _column(kind: str) -> Column:
+    if kind == "lot":
+        return "lots"
+    return "figures" if kind in _FIGURES else "words"
+
+
+def _rejects(
+    frame: pl.DataFrame, held: pl.Series, column: str, dataset: str, site: str
+) -> pl.DataFrame:
+    told = frame.with_columns(_kind=held).filter(pl.col("_kind").is_not_null())
+    advice = "; map another column, or none"
+    return told.select(
+        site=pl.lit(site),
+        dataset=pl.lit(dataset),
+        row="_row",
+        origin="_origin",
+        ref="_ref",
+        column=pl.lit(column),
+        rule=pl.lit(RULE),
+        read=shape_expr(pl.col(column)),
+        expected=pl.concat_str(pl.lit("no "), "_kind", pl.lit(advice)),
+    ).cast(REJECT_SCHEMA)
