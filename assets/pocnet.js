@@ -4,6 +4,8 @@
 
   const SHARED = ["from", "to", "product", "product_class", "pathway", "region", "site", "definition"];
 
+  const DEFAULTS = ["any", "no_product"];
+
   function written(params) {
     const pairs = [];
     params.forEach((value, key) => {
@@ -20,11 +22,13 @@
   }
 
   // The page's own options stay; a filter at its default leaves the URL.
-  function apply(_clicks, values, ids) {
+  function apply(clicks, values, ids) {
+    // Dash also calls this when a page brings a new bar, before anybody pressed it.
+    if (!clicks) return window.dash_clientside.no_update;
     const params = new URLSearchParams(window.location.search);
     ids.forEach((id, i) => {
       const value = Array.isArray(values[i]) ? values[i].join(",") : values[i] || "";
-      params.set(id.key, id.key === "definition" && value === "no_product" ? "" : value);
+      params.set(id.key, DEFAULTS.includes(value) ? "" : value);
     });
     return written(params);
   }
@@ -66,6 +70,8 @@
   document.addEventListener("click", (event) => {
     const toggle = event.target.closest("[aria-controls][aria-expanded]");
     if (toggle) toggle.setAttribute("aria-expanded", toggle.getAttribute("aria-expanded") !== "true");
+    // An open list lies over the bar's own button, so it has one too.
+    if (event.target.closest(".apply-here")) document.getElementById("filters-apply").click();
     const link = event.target.closest(".copy-link");
     if (link) copy(link);
     document.querySelectorAll("details.viewer[open], .filter details[open]").forEach((open) => {

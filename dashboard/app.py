@@ -140,20 +140,12 @@ def _add_routes(
 
     @server.get("/viewer/{who}", include_in_schema=False)
     def choose_viewer(who: str, request: HttpRequest) -> RedirectResponse:
-        viewer = _viewer(who)
-        if viewer not in sources.about(sources.snapshots, Viewer("public")).viewers:
+        known = sources.about(sources.snapshots, Viewer("public")).viewers
+        if who not in {str(viewer) for viewer in known}:
             raise HTTPException(404, f"“{who}” is no viewer of this network.")
         response = RedirectResponse(_back(request), status_code=303)
-        response.set_cookie(COOKIE, str(viewer), httponly=True, samesite="lax")
+        response.set_cookie(COOKIE, who, httponly=True, samesite="lax")
         return response
-
-
-def _viewer(text: str | None) -> Viewer:
-    """The viewer asked for; one that cannot be read sees what the public sees."""
-    try:
-        return Viewer.parse(text)
-    except ValueError:
-        return Viewer("public")
 
 
 def _back(request: HttpRequest) -> str:
@@ -167,6 +159,15 @@ def _back(request: HttpRequest) -> str:
 def _question(sources: Sources, viewer: Viewer) -> Request:
     about = sources.about(sources.snapshots, viewer)
     return Request(viewer, sources.snapshots, sources.journal, about)
+
+
+def _asked(sources: Sources, cookie: str | None) -> Request:
+    """The question of whoever sent `cookie`; an unknown viewer is the public."""
+    with contextlib.suppress(ValueError):
+        question = _question(sources, Viewer.parse(cookie))
+        if question.viewer in question.about.viewers:
+            return question
+    return _question(sources, Viewer("public"))
 
 
 def _add_callbacks(app: dash.Dash) -> None:
@@ -241,14 +242,14 @@ class _Asking:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        viewer = _viewer(HTTPConnection(scope).cookies.get(COOKIE))
+        cookie = HTTPConnection(scope).cookies.get(COOKIE)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._dress(message, scope["path"])
             await send(message)
 
-        with asking(_question(self._sources, viewer)):
+        with asking(_asked(self._sources, cookie)):
             await self._app(scope, receive, answer)
 
     def _dress(self, message: Message, path: str) -> None:

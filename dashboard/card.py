@@ -106,11 +106,25 @@ def _body(card: Card, frame: pl.DataFrame, filters: Filters) -> list[Component]:
 
 def _figure(card: Card, figure: go.Figure, sentence: str) -> Component:
     height = figure.layout.height or card.height
+    narrowest = (figure.layout.meta or {}).get("min_width")
     graph = dcc.Graph(
         figure=figure, config=_CONFIG, responsive=True, style={"height": f"{height}px"}
     )
-    label = f"{card.title}. {sentence} The numbers are in the table below."
-    return html.Div(graph, role="img", className="drawing", **aria(label=label))
+    drawing = html.Div(
+        graph,
+        role="img",
+        className="drawing",
+        style={"minWidth": f"{narrowest}px"} if narrowest else {},
+        **aria(
+            label=f"{card.title}. {sentence} The numbers are in the table that follows."
+        ),
+    )
+    if not narrowest:
+        return drawing
+    name = f"{card.title}: figure, scrolls sideways"
+    return html.Div(
+        drawing, className="sideways", role="region", tabIndex=0, **aria(label=name)
+    )
 
 
 def _states(frame: pl.DataFrame) -> Component | None:

@@ -58,11 +58,8 @@ def written(value: object, kind: Kind) -> str:
         return str(value)
     if kind == "percent":
         return f"{100 * value:.1f} %"
-    if kind == "count" or isinstance(value, int):
-        return f"{value:,.0f}".replace(",", "\u202f")
-    return (
-        f"{value:,.3g}".replace(",", "\u202f") if abs(value) < 100 else f"{value:,.0f}"
-    )
+    whole = kind == "count" or isinstance(value, int) or abs(value) >= 100
+    return f"{value:,.0f}".replace(",", "\u202f") if whole else f"{value:,.3g}"
 
 
 def state_tag(state: str, reason: str | None = None) -> Component:

@@ -74,7 +74,7 @@ def switch(
 def _widget(key: str, filters: Filters, choices: Choices) -> Component | None:
     if key in ("from", "to"):
         value = filters.start if key == "from" else filters.end
-        first = ("", "first month" if key == "from" else "latest month")
+        first = ("any", "first month" if key == "from" else "latest month")
         months = choices.months if key == "from" else choices.months[::-1]
         return _select(key, key.capitalize(), value, [first, *((m, m) for m in months)])
     if key == "definition":
@@ -90,7 +90,7 @@ def _select(
     select = dbc.Select(
         id={"kind": "filter", "key": key},
         options=[{"label": words, "value": v} for v, words in options],
-        value=value or "",
+        value=value or "any",
         size="sm",
     )
     return html.Label([html.Span(label), select], className="filter")
@@ -109,6 +109,7 @@ def _checklist(
         value=list(chosen),
     )
     legend = html.Legend(title, className="visually-hidden")
+    here = html.Button("Apply", className="btn btn-primary btn-sm apply-here")
     return html.Div(
         [
             html.Span(title, **aria(hidden="true")),
@@ -117,7 +118,7 @@ def _checklist(
                     html.Summary(
                         [html.Span(f"{title}: ", className="visually-hidden"), said]
                     ),
-                    html.Fieldset([legend, checks], className="filter-options"),
+                    html.Fieldset([legend, checks, here], className="filter-options"),
                 ]
             ),
         ],

@@ -25,8 +25,12 @@ SERIES = (BLUE, ORANGE, TEAL, PURPLE, PALE_BLUE, PALE_ORANGE, GREY)
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 HATCHES = ("", "/", "x", "-", ".", "\\", "+")
 
-BLUES = [[0.0, "rgba(43, 123, 186, 0.06)"], [1.0, "rgba(43, 123, 186, 0.85)"]]
-BOTH_WAYS = [[0.0, BLUE], [0.5, "rgba(125, 136, 148, 0.12)"], [1.0, ORANGE]]
+BLUES = [[0.0, "rgba(43, 123, 186, 0.06)"], [1.0, "rgba(43, 123, 186, 0.55)"]]
+BOTH_WAYS = [
+    [0.0, "rgba(43, 123, 186, 0.6)"],
+    [0.5, "rgba(125, 136, 148, 0.1)"],
+    [1.0, "rgba(210, 105, 30, 0.6)"],
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ _AXIS = {
     "linecolor": GREY,
     "zeroline": False,
     "ticks": "",
+    "ticklabelstandoff": 5,
     "title": {"standoff": 12, "font": {"size": 13}},
 }
 
@@ -96,6 +101,7 @@ TEMPLATE = go.layout.Template(
             "y": 1.02,
             "yanchor": "bottom",
             "title": {"text": ""},
+            "traceorder": "normal",
         },
         "hoverlabel": {
             "bgcolor": "#1d2733",

@@ -3,8 +3,15 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.canvas import canvas, cut, nothing, shown
-from dashboard.theme import BLUE, FAINT, HATCHES, PALE_BLUE, SERIES
+from dashboard.figures.canvas import canvas, cut, nothing, shown, signs
+from dashboard.theme import BLUE, HATCHES, PALE_BLUE, SERIES
+
+_HATCH = {
+    "fillmode": "overlay",
+    "fgcolor": "rgba(255, 255, 255, 0.5)",
+    "size": 7,
+    "solidity": 0.18,
+}
 
 
 def pareto(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
@@ -38,7 +45,7 @@ def pareto(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
         hoverinfo="text",
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(range=[0, 1.25 * max(rows["count"].to_list())], showline=False)
+    figure.update_xaxes(range=[0, 1.45 * max(rows["count"].to_list())], showline=False)
     return figure
 
 
@@ -46,8 +53,7 @@ def stacked_bars(frame: pl.DataFrame, count: str = "batches", x: str = "") -> go
     """Bars of counts, stacked by part, each part with a colour and a hatch of its own.
 
     `frame`: x, part, count, state, reason. Parts keep the order in which they come. A
-    bar that is hidden or was not reported is left out and drawn as an open frame, so
-    that a gap is never read as zero.
+    bar with no part to show is a sign on the axis, so that a gap is never read as zero.
     """
     if (blank := nothing(frame)) is not None:
         return blank
@@ -61,28 +67,10 @@ def stacked_bars(frame: pl.DataFrame, count: str = "batches", x: str = "") -> go
             name=str(part),
             marker={
                 "color": SERIES[i % len(SERIES)],
-                "pattern": {
-                    "shape": HATCHES[i % len(HATCHES)],
-                    "size": 6,
-                    "solidity": 0.25,
-                },
+                "pattern": {**_HATCH, "shape": HATCHES[i % len(HATCHES)]},
             },
             hovertemplate=f"<b>{part}</b><br>%{{y:,}} {count}<br>%{{x}}<extra></extra>",
         )
-    _gaps(figure, frame.join(rows.select("x"), on="x", how="anti"), rows)
+    signs(figure, frame.join(rows, on="x", how="anti").unique("x"))
     figure.update_layout(barmode="stack")
     return figure
-
-
-def _gaps(figure: go.Figure, hidden: pl.DataFrame, rows: pl.DataFrame) -> None:
-    if hidden.is_empty():
-        return
-    tallest = max(rows.group_by("x").agg(pl.col("count").sum())["count"].to_list())
-    figure.add_bar(
-        x=hidden["x"].to_list(),
-        y=[tallest * 0.12] * hidden.height,
-        name="no number to show",
-        marker={"color": FAINT, "pattern": {"shape": "/", "size": 5}},
-        hovertext=[str(r or "no number to show") for r in hidden["reason"]],
-        hoverinfo="text",
-    )

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.components import HIDDEN
-from dashboard.theme import FLAGS, STATES, TEMPLATE
+from dashboard.theme import FLAGS, GREY, STATES, TEMPLATE
 
 NOTHING = "Nothing to show for these filters."
 
@@ -82,3 +82,31 @@ def marker(flag: str) -> dict[str, object]:
 def cut(label: object, width: int = 26) -> str:
     """A label short enough for an axis on a telephone; the hover has all of it."""
     return textwrap.shorten(str(label), width, placeholder="…")
+
+
+def signs(figure: go.Figure, frame: pl.DataFrame) -> None:
+    """Signs on the axis at each `x` whose number is hidden or was not reported.
+
+    A gap alone could be read as zero; a sign with its reason cannot.
+    """
+    for state in HIDDEN:
+        rows = frame.filter(pl.col("state") == state) if "state" in frame else None
+        if rows is None or rows.is_empty():
+            continue
+        words = STATES[state].words
+        figure.add_scatter(
+            x=rows["x"].to_list(),
+            y=[0] * rows.height,
+            mode="markers",
+            marker={**sign(state), "color": GREY, "size": 9},
+            name=words,
+            hovertext=[str(reason or words) for reason in rows["reason"]],
+            hoverinfo="x+text",
+            cliponaxis=False,
+        )
+
+
+def sign(state: str) -> dict[str, object]:
+    """The plotly symbol nearest to a state's written sign."""
+    symbols = {"not_reported": "circle-open", "suppressed": "square-x-open"}
+    return {"symbol": symbols.get(state, "line-ew-open"), "line": {"width": 1.5}}

@@ -17,7 +17,8 @@ def matrix(
 
     `frame`: row, column, value, text, state, reason, one row a cell; rows and columns
     keep the order in which they come. `difference` shades both ways from zero. A pair
-    that is not in the frame at all is blank.
+    that is not in the frame at all is blank. `meta.min_width` asks the card to scroll
+    sideways rather than to squeeze the words together.
     """
     if (blank := nothing(frame)) is not None:
         return blank
@@ -27,6 +28,7 @@ def matrix(
     every = [[cells.get((r, c), {}) for c in columns] for r in rows]
     largest = max((abs(v) for v in frame["value"].drop_nulls()), default=1) or 1
     figure = canvas(height=120 + 30 * len(rows))
+    figure.update_layout(meta={"min_width": 170 + 62 * len(columns)})
     figure.add_heatmap(
         x=[cut(c, 18) for c in columns],
         y=[cut(r) for r in rows],
@@ -45,9 +47,7 @@ def matrix(
         ygap=2,
     )
     _signs(figure, every)
-    figure.update_xaxes(
-        side="top", showline=False, tickangle=-40 if len(columns) > 6 else 0
-    )
+    figure.update_xaxes(side="top", showline=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
 

@@ -3,8 +3,9 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.canvas import canvas, column, flagged, marker, nothing, shown
-from dashboard.theme import FAINT, FLAGS, GREY
+from dashboard.components import HIDDEN
+from dashboard.figures.canvas import canvas, column, empty, flagged, marker, shown, sign
+from dashboard.theme import FAINT, FLAGS, GREY, STATES
 
 
 def places(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
@@ -12,15 +13,17 @@ def places(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
 
     `frame`: label, latitude, longitude, n, state, reason; `flag`, `hover` when there
     are any. The outlines are Natural Earth's at 1 : 50 million, enough to recognise a
-    country and too coarse to be about borders.
+    country and too coarse to be about borders. A site whose number cannot be shown
+    keeps its place, as an open mark with its state's words.
     """
     located = frame.drop_nulls(["latitude", "longitude"])
-    if (blank := nothing(located)) is not None:
-        return blank
+    if located.is_empty():
+        return empty("No site has a place on the map.")
     rows = flagged(shown(located))
     figure = canvas()
     for flag in rows["flag"].unique(maintain_order=True):
         _points(figure, rows.filter(pl.col("flag") == flag), flag, count)
+    _without_number(figure, located)
     figure.update_geos(
         resolution=50,
         projection_type="natural earth",
@@ -32,7 +35,7 @@ def places(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
         showframe=False,
         showlakes=False,
         bgcolor="rgba(0,0,0,0)",
-        **_window(rows),
+        **_window(located),
     )
     return figure
 
@@ -48,6 +51,25 @@ def _window(rows: pl.DataFrame) -> dict[str, object]:
         pad = max(room, 0.12 * (high - low))
         ends[axis] = {"range": [low - pad, high + pad]}
     return ends
+
+
+def _without_number(figure: go.Figure, located: pl.DataFrame) -> None:
+    for state in HIDDEN:
+        rows = located.filter(pl.col("state") == state)
+        if rows.is_empty():
+            continue
+        figure.add_scattergeo(
+            lon=rows["longitude"].to_list(),
+            lat=rows["latitude"].to_list(),
+            mode="markers",
+            marker={**sign(state), "color": GREY, "size": 9},
+            name=STATES[state].words,
+            hovertext=[
+                f"<b>{label}</b><br>{reason or STATES[state].words}"
+                for label, reason in rows.select("label", "reason").iter_rows()
+            ],
+            hoverinfo="text",
+        )
 
 
 def _points(figure: go.Figure, rows: pl.DataFrame, flag: str, count: str) -> None:

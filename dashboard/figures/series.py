@@ -3,9 +3,8 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.components import HIDDEN
-from dashboard.figures.canvas import canvas, flagged, marker, nothing, shown
-from dashboard.theme import BAND, BLUE, DASHES, FLAGS, GREY, SERIES, STATES
+from dashboard.figures.canvas import canvas, flagged, marker, nothing, shown, signs
+from dashboard.theme import BAND, BLUE, DASHES, FLAGS, GREY, SERIES
 
 
 def series(
@@ -30,7 +29,7 @@ def series(
     for i, name in enumerate(names):
         _line(figure, frame.filter(pl.col("series") == name).sort("x"), i, percent)
     _flags(figure, flagged(shown(frame)), percent)
-    _missing(figure, frame)
+    signs(figure, frame)
     figure.update_layout(showlegend=len(figure.data) > 1)
     return figure
 
@@ -92,31 +91,6 @@ def _flags(figure: go.Figure, rows: pl.DataFrame, percent: bool) -> None:
             marker=marker(flag),
             name=mark.words,
             hovertemplate=said,
-        )
-
-
-def _missing(figure: go.Figure, frame: pl.DataFrame) -> None:
-    symbols = {"not_reported": "circle-open", "suppressed": "square-open"}
-    for state in HIDDEN:
-        rows = (
-            frame.filter(pl.col("state") == state) if "state" in frame.columns else None
-        )
-        if rows is None or rows.is_empty():
-            continue
-        words = STATES[state].words
-        figure.add_scatter(
-            x=rows["x"].to_list(),
-            y=[0] * rows.height,
-            mode="markers",
-            marker={
-                "symbol": symbols.get(state, "line-ew-open"),
-                "color": GREY,
-                "size": 8,
-            },
-            name=words,
-            hovertext=[str(reason or words) for reason in rows["reason"]],
-            hoverinfo="x+text",
-            cliponaxis=False,
         )
 
 

@@ -49,15 +49,18 @@ def histogram(frame: pl.DataFrame, x: str, count: str = "batches") -> go.Figure:
     if (blank := nothing(frame)) is not None:
         return blank
     rows = shown(frame).sort("x")
+    edges = rows["x"].to_list()
+    width = edges[1] - edges[0] if len(edges) > 1 else 1
     figure = canvas(x=x, y=count)
     figure.add_bar(
-        x=rows["x"].to_list(),
+        x=edges,
         y=rows["count"].to_list(),
         offset=0,
+        width=0.96 * width,
         marker_color=BLUE,
         hovertemplate=f"from %{{x}}: %{{y:,}} {count}<extra></extra>",
     )
-    figure.update_layout(bargap=0.04)
+    figure.update_xaxes(range=[edges[0] - width / 4, edges[-1] + 1.25 * width])
     return figure
 
 

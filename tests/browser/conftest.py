@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.serving import STATE
 
@@ -22,6 +22,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# A page is drawn in a second; a machine that runs other tests too may take longer.
+expect.set_options(timeout=20_000)
+
 PICTURES = STATE / "pictures"
 
 
@@ -47,7 +50,8 @@ class Visit:
         self.page.wait_for_function(
             "() => !document.querySelector('[data-dash-is-loading=true]')"
             " && [...document.querySelectorAll('.js-plotly-plot, .dash-graph')]"
-            ".every(g => g.querySelector('.main-svg'))"
+            ".every(g => g.querySelector('.main-svg')"
+            " && (!g._fullLayout?.geo || g.querySelector('.layer.land path')))"
         )
         self.page.wait_for_load_state("networkidle")
 
@@ -55,7 +59,7 @@ class Visit:
         """What axe finds, one line each: rule, help, first element."""
         found = Axe().run(self.page).response["violations"]
         return [
-            f"{v['id']}: {v['help']} · {len(v['nodes'])} × {v['nodes'][0]['html'][:160]}"
+            f"{v['id']}: {v['help']} · {len(v['nodes'])} × {v['nodes'][0]['html'][:99]}"
             for v in found
         ]
 
@@ -80,6 +84,11 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield chromium
         chromium.close()
+
+
+def _heard(message: ConsoleMessage, visit: Visit) -> None:
+    if message.type in ("error", "warning"):
+        visit.errors.append(message.text)
 
 
 class Opener:

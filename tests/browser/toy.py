@@ -117,8 +117,15 @@ def curve(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def causes(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
-    names = ["Insufficient cells", "Low viability", "Contamination", "Low transduction",
-             "Starting material not fit", "Equipment failure", "Patient withdrew"]  # fmt: skip
+    names = [
+        "Insufficient cells",
+        "Low viability",
+        "Contamination",
+        "Low transduction",
+        "Starting material not fit",
+        "Equipment failure",
+        "Patient withdrew",
+    ]
     counts = [61, 44, 21, 17, 9, 5, 0]
     states = ["data"] * 6 + ["zero"]
     return pl.DataFrame(
@@ -152,12 +159,21 @@ def months(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
 def starts(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
     draw = random.Random(5)
     rows = [
-        {"x": f"{y} Q{q}", "part": part, "count": draw.randint(low, low + 14),
-         "state": "data", "reason": None}
-        for y in (2024, 2025, 2026) for q in (1, 2, 3, 4)
-        for part, low in (("Clinical trial", 22), ("Hospital exemption", 12),
-                          ("Compassionate use", 4))
-    ]  # fmt: skip
+        {
+            "x": f"{y} Q{q}",
+            "part": part,
+            "count": draw.randint(low, low + 14),
+            "state": "data",
+            "reason": None,
+        }
+        for y in (2024, 2025, 2026)
+        for q in (1, 2, 3, 4)
+        for part, low in (
+            ("Clinical trial", 22),
+            ("Hospital exemption", 12),
+            ("Compassionate use", 4),
+        )
+    ]
     return pl.DataFrame(rows, schema_overrides={"reason": pl.String})
 
 
@@ -171,11 +187,15 @@ def criteria(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
             )[0]
             value = draw.random()
             rows.append(
-                {"row": parameter, "column": name,
-                 "value": value if kind == "data" else None,
-                 "text": f"≥ {60 + round(30 * value)} %" if kind == "data" else None,
-                 "state": kind, "reason": None if kind == "data" else f"because: {kind}"}
-            )  # fmt: skip
+                {
+                    "row": parameter,
+                    "column": name,
+                    "value": value if kind == "data" else None,
+                    "text": f"≥ {60 + round(30 * value)} %" if kind == "data" else None,
+                    "state": kind,
+                    "reason": None if kind == "data" else f"because: {kind}",
+                }
+            )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -184,21 +204,36 @@ def durations(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
     rows = []
     for _, name, _, _ in SITES[:8]:
         m = draw.uniform(18, 30)
-        rows.append({"label": name, "p10": m * 0.7, "p25": m * 0.85, "p50": m,
-                     "p75": m * 1.2, "p90": None if m > 28 else m * 1.6,
-                     "n": draw.randint(30, 300), "state": "data", "reason": None})  # fmt: skip
+        rows.append(
+            {
+                "label": name,
+                "p10": m * 0.7,
+                "p25": m * 0.85,
+                "p50": m,
+                "p75": m * 1.2,
+                "p90": None if m > 28 else m * 1.6,
+                "n": draw.randint(30, 300),
+                "state": "data",
+                "reason": None,
+            }
+        )
     return pl.DataFrame(rows, schema_overrides={"reason": pl.String})
 
 
 def waiting(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
     rows = [
-        {"series": name, "x": day, "value": 1 - math.exp(-((day / scale) ** 2.2)),
-         "low": max(0, 1 - math.exp(-((day / scale / 1.1) ** 2.2))),
-         "high": min(1, 1 - math.exp(-((day / scale * 1.1) ** 2.2))),
-         "state": "data", "reason": None}
+        {
+            "series": name,
+            "x": day,
+            "value": 1 - math.exp(-((day / scale) ** 2.2)),
+            "low": max(0, 1 - math.exp(-((day / scale / 1.1) ** 2.2))),
+            "high": min(1, 1 - math.exp(-((day / scale * 1.1) ** 2.2))),
+            "state": "data",
+            "reason": None,
+        }
         for name, scale in (("Own laboratory", 12), ("Third party", 19))
         for day in range(0, 41, 2)
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(rows, schema_overrides={"reason": pl.String})
 
 
@@ -211,21 +246,31 @@ def long_list(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
     states = ["data", "zero", "not_reported", "suppressed", "not_applicable"]
     return pl.DataFrame(
         [
-            {"batch": f"k1-{i:016x}", "started": date(2026, 1, 1) + timedelta(i % 300),
-             "doses": {0: 3 + i % 4, 1: 0}.get(i % 5), "share": 0.5 if i % 5 == 0 else None,
-             "state": states[i % 5], "reason": "fewer than 5" if i % 5 == 3 else None}
+            {
+                "batch": f"k1-{i:016x}",
+                "started": date(2026, 1, 1) + timedelta(i % 300),
+                "doses": {0: 3 + i % 4, 1: 0}.get(i % 5),
+                "share": 0.5 if i % 5 == 0 else None,
+                "state": states[i % 5],
+                "reason": "fewer than 5" if i % 5 == 3 else None,
+            }
             for i in range(260)
         ],
         infer_schema_length=None,
-    )  # fmt: skip
+    )
 
 
 def nobody(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
     return pl.DataFrame(
-        {"x": ["2026"], "part": ["all"], "count": [None], "state": ["suppressed"],
-         "reason": ["fewer than 5 batches"]},
+        {
+            "x": ["2026"],
+            "part": ["all"],
+            "count": [None],
+            "state": ["suppressed"],
+            "reason": ["fewer than 5 batches"],
+        },
         schema_overrides={"count": pl.Int64},
-    )  # fmt: skip
+    )
 
 
 def broken(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
@@ -263,23 +308,49 @@ OVERVIEW = Page(
     10,
     (
         FUNNEL,
-        Card("toy-map", "Where the sites are", rates,
-             lambda f: f"{f.height} sites make cell therapies here.", figures.places,
-             width="half", count=lambda f: f"{f.height} sites"),
-        Card("toy-pareto", "Why no product was made", causes,
-             lambda f: "Two causes make two thirds of the failures.", figures.pareto,
-             width="half", count=lambda f: f"n = {f['count'].sum()} failures"),
-        Card("toy-series", "Failure rate over time", months,
-             lambda f: "One month lies above the limits; lower is better.",
-             lambda f: figures.series(f, "share that failed", percent=True)),
+        Card(
+            "toy-map",
+            "Where the sites are",
+            rates,
+            lambda f: f"{f.height} sites make cell therapies here.",
+            figures.places,
+            width="half",
+            count=lambda f: f"{f.height} sites",
+        ),
+        Card(
+            "toy-pareto",
+            "Why no product was made",
+            causes,
+            lambda f: "Two causes make two thirds of the failures.",
+            figures.pareto,
+            width="half",
+            count=lambda f: f"n = {f['count'].sum()} failures",
+        ),
+        Card(
+            "toy-series",
+            "Failure rate over time",
+            months,
+            lambda f: "One month lies above the limits; lower is better.",
+            lambda f: figures.series(f, "share that failed", percent=True),
+        ),
     ),
     top=lambda viewer, filters: tiles(
         tile("Batches started", "1\u202f284", "in the last 12 months"),
-        tile("Failure rate", "8.1 %", "104 of 1\u202f284 ended", tag("1 site above", "bad")),
-        tile("Vein to vein", "27 days", "median, n = 1\u202f046", tag("3 days less", "good")),
+        tile(
+            "Failure rate",
+            "8.1 %",
+            "104 of 1\u202f284 ended",
+            tag("1 site above", "bad"),
+        ),
+        tile(
+            "Vein to vein",
+            "27 days",
+            "median, n = 1\u202f046",
+            tag("3 days less", "good"),
+        ),
         tile("Freshness", "11 of 12", "sites reported in time", tag("1 late", "watch")),
     ),
-)  # fmt: skip
+)
 
 COMPARE = Page(
     "/compare",
@@ -287,40 +358,92 @@ COMPARE = Page(
     "Every other kind of figure, with made-up numbers.",
     20,
     (
-        Card("toy-bars", "Batches started by pathway", starts,
-             lambda f: "Starts grow by a tenth a year; more is better.",
-             figures.stacked_bars, count=lambda f: f"n = {f['count'].sum()}"),
-        Card("toy-matrix", "Who tests what, and how strictly", criteria,
-             lambda f: "Sites agree on viability and on little else.", figures.matrix),
-        Card("toy-caterpillar", "Failure rate with its interval", rates,
-             lambda f: "Most intervals contain the network's rate; lower is better.",
-             lambda f: figures.caterpillar(f, "share that failed", True, 0.08),
-             width="half"),
-        Card("toy-quantiles", "Days from vein to vein", durations,
-             lambda f: "The median is 18 to 30 days; shorter is better.",
-             lambda f: figures.quantiles(f, "days"), width="half"),
-        Card("toy-steps", "Results reported by day", waiting,
-             lambda f: "Third parties need seven days more; sooner is better.",
-             lambda f: figures.steps(f, "days", "share reported"), width="half"),
-        Card("toy-histogram", "Days from sample to result", days,
-             lambda f: "Most results come within four weeks; sooner is better.",
-             lambda f: figures.histogram(f, "days", "results"), width="half"),
-        Card("toy-empty", "Nothing to draw", lambda v, f: pl.DataFrame(),
-             lambda f: "No batch matches these filters.", figures.pareto, width="half"),
-        Card("toy-hidden", "All hidden", nobody,
-             lambda f: "Too few batches to show.", figures.stacked_bars, width="half"),
+        Card(
+            "toy-bars",
+            "Batches started by pathway",
+            starts,
+            lambda f: "Starts grow by a tenth a year; more is better.",
+            figures.stacked_bars,
+            count=lambda f: f"n = {f['count'].sum()}",
+        ),
+        Card(
+            "toy-matrix",
+            "Who tests what, and how strictly",
+            criteria,
+            lambda f: "Sites agree on viability and on little else.",
+            figures.matrix,
+        ),
+        Card(
+            "toy-caterpillar",
+            "Failure rate with its interval",
+            rates,
+            lambda f: "Most intervals contain the network's rate; lower is better.",
+            lambda f: figures.caterpillar(f, "share that failed", True, 0.08),
+            width="half",
+        ),
+        Card(
+            "toy-quantiles",
+            "Days from vein to vein",
+            durations,
+            lambda f: "The median is 18 to 30 days; shorter is better.",
+            lambda f: figures.quantiles(f, "days"),
+            width="half",
+        ),
+        Card(
+            "toy-steps",
+            "Results reported by day",
+            waiting,
+            lambda f: "Third parties need seven days more; sooner is better.",
+            lambda f: figures.steps(f, "days", "share reported"),
+            width="half",
+        ),
+        Card(
+            "toy-histogram",
+            "Days from sample to result",
+            days,
+            lambda f: "Most results come within four weeks; sooner is better.",
+            lambda f: figures.histogram(f, "days", "results"),
+            width="half",
+        ),
+        Card(
+            "toy-empty",
+            "Nothing to draw",
+            lambda v, f: pl.DataFrame(),
+            lambda f: "No batch matches these filters.",
+            figures.pareto,
+            width="half",
+        ),
+        Card(
+            "toy-hidden",
+            "All hidden",
+            nobody,
+            lambda f: "Too few batches to show.",
+            figures.stacked_bars,
+            width="half",
+        ),
         Card("toy-broken", "A card that breaks", broken, lambda f: "Never seen."),
-        Card("toy-table", "A table of five states", long_list,
-             lambda f: "Each row is in one of five states.",
-             columns=(Column("batch", "Batch"), Column("started", "Started", "date"),
-                      Column("doses", "Doses", "count"),
-                      Column("share", "Share", "percent"))),
+        Card(
+            "toy-table",
+            "A table of five states",
+            long_list,
+            lambda f: "Each row is in one of five states.",
+            columns=(
+                Column("batch", "Batch"),
+                Column("started", "Started", "date"),
+                Column("doses", "Doses", "count"),
+                Column("share", "Share", "percent"),
+            ),
+        ),
     ),
     top=lambda viewer, filters: switch(
-        "What failure means", filters, "/compare", "definition", list(DEFINITIONS.items())
+        "What failure means",
+        filters,
+        "/compare",
+        "definition",
+        list(DEFINITIONS.items()),
     ),
     foot=lambda viewer, filters: legend(),
-)  # fmt: skip
+)
 
 
 def _site(_viewer: Viewer, filters: Filters) -> Component:

@@ -1,0 +1,121 @@
+import logging
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+from dash.development.base_component import Component
+
+from dashboard import figures
+from dashboard.card import Card, render
+from dashboard.components import Column, table, written
+from dashboard.filters import Filters
+from dashboard.viewer import Viewer
+
+FIVE = pl.DataFrame(
+    {
+        "label": ["a", "b", "c", "d", "e"],
+        "count": [7, 0, None, None, None],
+        "state": ["data", "zero", "not_reported", "suppressed", "not_applicable"],
+        "reason": [None, None, "late", "fewer than 5", "never made here"],
+    }
+)
+
+
+def card(**given: Any) -> Card:
+    whole = {"id": "x", "title": "X", "frame": lambda v, f: FIVE}
+    return Card(**whole | {"sentence": lambda f: "Seven; fewer is better."} | given)
+
+
+def parts(component: Component, kind: str) -> list[Any]:
+    return [c for c in component._traverse() if type(c).__name__ == kind]
+
+
+def text(component: Any) -> str:
+    if isinstance(component, Component):
+        return text(getattr(component, "children", None))
+    if isinstance(component, list | tuple):
+        return " ".join(filter(None, map(text, component)))
+    return "" if component is None else str(component)
+
+
+def test_a_card_has_its_title_sentence_n_table_csv_and_definition() -> None:
+    made = render(
+        card(draw=figures.pareto, metric="m", count=lambda f: "n = 7"),
+        Viewer(),
+        Filters(site=("a",)),
+    )
+    words = text(made)
+    for expected in ("X", "Seven; fewer is better.", "n = 7", "Table", "CSV"):
+        assert expected in words
+    links = [a.href for a in (*parts(made, "A"), *parts(made, "Link"))]
+    assert links == ["/api/v1/cards/x.csv?site=a", "/methods#m"]
+    assert len(parts(made, "Graph")) == 1
+    assert len(parts(made, "Table")) == 1
+
+
+def test_the_figure_is_named_by_its_title_and_sentence() -> None:
+    made = render(card(draw=figures.pareto), Viewer(), Filters())
+    (image,) = [d for d in parts(made, "Div") if getattr(d, "role", None) == "img"]
+    assert getattr(image, "aria-label").startswith("X. Seven; fewer is better.")
+
+
+def test_hidden_rows_are_counted_under_the_figure() -> None:
+    words = text(render(card(), Viewer(), Filters()))
+    assert "1 not reported" in words
+    assert "1 hidden" in words
+    assert "1 not applicable" in words
+
+
+@pytest.mark.parametrize("part", ["frame", "sentence", "draw"])
+def test_a_broken_card_gives_a_reference_and_says_nothing_more(
+    part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> go.Figure:
+        raise RuntimeError("patient 123")
+
+    with caplog.at_level(logging.ERROR):
+        words = text(render(card(**{part: fail}), Viewer(), Filters()))
+    assert "could not be made" in words
+    assert "patient 123" not in words
+    assert words.split()[-1] in caplog.records[0].getMessage()
+
+
+def test_each_state_is_written_with_its_own_sign_and_word() -> None:
+    made = table(FIVE, (Column("label", "L"), Column("count", "C", "count")), "X")
+    rows = [text(row).split() for row in parts(made, "Tr")[1:]]
+    signs = [row[1] for row in rows]
+    assert signs == ["7", "0", "○", "▨", "–"]
+    states = [s.className for s in parts(made, "Span") if "state-" in str(
+        getattr(s, "className", ""))]  # fmt: skip
+    assert len(set(states)) == 5
+
+
+def test_a_table_has_scoped_headings_and_a_caption() -> None:
+    made = table(FIVE, (), "Made-up counts")
+    assert [h.scope for h in parts(made, "Th")][:3] == ["col", "col", "col"]
+    assert [h.scope for h in parts(made, "Th")][-1] == "row"
+    assert text(parts(made, "Caption")[0]) == "Made-up counts"
+
+
+def test_a_long_table_stops_at_200_rows_and_points_to_the_csv() -> None:
+    made = table(pl.DataFrame({"i": range(1234)}), (), "Long", "/all.csv")
+    assert len(parts(made, "Tr")) == 201
+    assert "The first 200 of 1\u202f234 rows." in text(made)
+    assert parts(made, "A")[0].href == "/all.csv"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        (None, "count", "–"),
+        (float("nan"), "percent", "–"),
+        (0.0813, "percent", "8.1 %"),
+        (1_234_567, "count", "1\u202f234\u202f567"),
+        (27.25, "days", "27.2"),
+        (1234.5, "number", "1\u202f234"),
+        ("GMP", "text", "GMP"),
+    ],
+)
+def test_values_are_written_for_readers(value: object, kind: Any, words: str) -> None:
+    assert written(value, kind) == words
