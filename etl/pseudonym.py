@@ -94,25 +94,21 @@ def _without_records(
 def _origins(
     frame: pl.DataFrame, columns: list[str], made: Callable[[str], str]
 ) -> dict[str, str]:
-    """Origins that hold one of the frame's numbers, and what they become."""
-    numbers = (
-        pl.concat([frame[c].str.strip_chars().alias("number") for c in columns])
-        .drop_nulls()
-        .unique()
-        if columns
-        else pl.Series("number", [], pl.String)
-    )
+    """What each origin that holds one of the frame's numbers becomes."""
+    named = [frame[c].str.strip_chars().alias("number") for c in columns]
+    empty = pl.Series("number", [], pl.String)
+    numbers = pl.concat([empty, *named]).drop_nulls().unique()
     telling = numbers.filter(numbers.str.len_chars() >= _TELLING)
-    origins = frame["_origin"].drop_nulls().unique()
-    if telling.is_empty():
-        return {}
-    holding = origins.filter(origins.str.contains_any(telling.to_list()))
-    return {origin: _renamed(origin, telling, made) for origin in holding}
+    renamed = {}
+    for origin in frame["_origin"].drop_nulls().unique():
+        within = pl.lit(origin).str.contains(pl.col("number"), literal=True)
+        held = telling.to_frame().filter(within)["number"]
+        renamed[origin] = _renamed(origin, held, made)
+    return renamed
 
 
 def _renamed(origin: str, numbers: pl.Series, made: Callable[[str], str]) -> str:
     """The longest first, because a number may be part of another."""
-    held = [number for number in numbers if number in origin]
-    for number in sorted(held, key=len, reverse=True):
+    for number in sorted(numbers, key=len, reverse=True):
         origin = origin.replace(number, made(number))
     return origin
