@@ -8,11 +8,16 @@ same gate.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from typing import Final
 
 import polars as pl
 
+from etl.contract.parameters import parameters
 from etl.contract.schemas import SCHEMAS
+from etl.contract.units import units
+from etl.contract.vocabulary import VOCABULARIES
 from etl.identifiers import Column, identifiers, shape_expr
 from etl.mapping import REJECT_SCHEMA
 from etl.network import Privacy
@@ -45,20 +50,16 @@ def guard(frame: pl.DataFrame, dataset: str, site: str) -> Guarded:
     """
     numbered = frame.with_columns(_row=pl.int_range(pl.len(), dtype=pl.Int64))
     safe = numbered.with_columns(shown(numbered[place]) for place in _PLACES)
-    found = {
-        column: identifiers(frame[column], kind)
-        for column, kind in _guarded(dataset).items()
-        if column in frame.columns
-    }
+    told = _told(frame, dataset)
     rejects = [
-        _rejects(safe, held, column, dataset, site)
-        for column, held in found.items()
-        if held.null_count() < held.len()
+        _rejects(safe.join(kinds, on=column, maintain_order="left"), column, dataset)
+        for column, kinds in told.items()
     ]
     if not rejects:
         return Guarded(safe, pl.DataFrame(schema=REJECT_SCHEMA))
-    stopped = pl.any_horizontal(held.is_not_null() for held in found.values())
-    return Guarded(safe.filter(~pl.select(stopped).to_series()), pl.concat(rejects))
+    stopped = pl.concat(rejects).with_columns(site=pl.lit(site))
+    passed = safe.filter(~pl.col("_row").is_in(stopped["row"].implode()))
+    return Guarded(passed, stopped)
 
 
 def protect(
@@ -92,6 +93,38 @@ def shown(text: pl.Series) -> pl.Series:
     )
 
 
+def _told(frame: pl.DataFrame, dataset: str) -> dict[str, pl.DataFrame]:
+    """For each column in which anybody is told of: the texts, and `_kind` of each.
+
+    Words are looked through for all columns at once: there are few different ones,
+    and every search has its price.
+    """
+    columns = {c: k for c, k in _guarded(dataset).items() if c in frame.columns}
+    words = [frame[c].unique() for c, kind in columns.items() if kind == "words"]
+    empty = pl.Series([], dtype=pl.String)
+    said = pl.concat([empty, *words]).unique()
+    in_words = _kinds(said.filter(~said.is_in(_known_words())), "words")
+    told = {
+        column: in_words if kind == "words" else _kinds(frame[column], kind)
+        for column, kind in columns.items()
+    }
+    return {
+        column: texts.rename({"_text": column})
+        for column, texts in told.items()
+        if not texts.is_empty()
+    }
+
+
+def _kinds(text: pl.Series, kind: Column) -> pl.DataFrame:
+    once = text.unique().alias("_text").to_frame()
+    return once.with_columns(_kind=identifiers(once["_text"], kind)).drop_nulls()
+
+
+@cache
+def _known_words() -> frozenset[str]:
+    return frozenset((*chain(*VOCABULARIES.values()), *parameters(), *units()))
+
+
 def _guarded(dataset: str) -> Mapping[str, Column]:
     replaced = pseudonym_columns(dataset)
     return {
@@ -107,13 +140,10 @@ def _column(kind: str) -> Column:
     return "figures" if kind in _FIGURES else "words"
 
 
-def _rejects(
-    frame: pl.DataFrame, held: pl.Series, column: str, dataset: str, site: str
-) -> pl.DataFrame:
-    told = frame.with_columns(_kind=held).filter(pl.col("_kind").is_not_null())
-    advice = "; map another column, or none"
+def _rejects(told: pl.DataFrame, column: str, dataset: str) -> pl.DataFrame:
+    advice = pl.lit("; map another column, or none")
     return told.select(
-        site=pl.lit(site),
+        site=pl.lit(None),
         dataset=pl.lit(dataset),
         row="_row",
         origin="_origin",
@@ -121,5 +151,5 @@ def _rejects(
         column=pl.lit(column),
         rule=pl.lit(RULE),
         read=shape_expr(pl.col(column)),
-        expected=pl.concat_str(pl.lit("no "), "_kind", pl.lit(advice)),
+        expected=pl.concat_str(pl.lit("no "), "_kind", advice),
     ).cast(REJECT_SCHEMA)

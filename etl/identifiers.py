@@ -18,6 +18,11 @@ Column = Literal["words", "figures", "lots"]
 _ENOUGH: Final = 8
 _SAMPLE: Final = 200
 _SHOWN: Final = 40
+# Too short for anybody's number, and by far the most of what a site sends.
+_PLAIN_FIGURE: Final = (
+    r"^(?:[<>=≤≥ ]*[0-9]{1,9}(?:[.,][0-9]{1,9})?(?:e[0-9]{1,2})? ?%?"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4})$"
+)
 
 
 def identifiers(text: pl.Series, column: Column = "words") -> pl.Series:
@@ -28,6 +33,10 @@ def identifiers(text: pl.Series, column: Column = "words") -> pl.Series:
     of the column is right.
     """
     once = text.drop_nulls().unique().alias("text")
+    if column == "figures":
+        once = once.filter(~once.str.contains(_PLAIN_FIGURE))
+    if once.is_empty():
+        return pl.repeat(None, len(text), dtype=pl.String, eager=True).alias("kind")
     tidy = _bare(once)
     kinds = [
         pl.when(_held(tidy, detector, column)).then(pl.lit(detector.kind))
