@@ -84,7 +84,7 @@ def demand_frame(
 def _made(
     site: Site, batches: pl.DataFrame, made: Chains, rng: np.random.Generator
 ) -> pl.DataFrame:
-    first = np.flatnonzero((made.order == np.arange(len(made.order))))
+    first = np.flatnonzero(made.order == np.arange(len(made.order)))
     known = batches["collected"].to_physical().cast(pl.Int64).fill_null(NEVER)
     collected = known.to_numpy()[first]
     last = made.last[first]
@@ -103,12 +103,12 @@ def _made(
     return _orders(site, keys, batches["product"][first], days, reason, rng)
 
 
-def _unmade(
-    site: Site, made: Chains, rng: np.random.Generator
-) -> list[pl.DataFrame]:
+def _unmade(site: Site, made: Chains, rng: np.random.Generator) -> list[pl.DataFrame]:
     """Orders that closed before a batch, and those that wait for one today."""
     orders = int((made.order >= 0).sum())
-    products = [x.product for x in site.member.lines if _has_order(x.product, x.pathway)]
+    products = [
+        x.product for x in site.member.lines if _has_order(x.product, x.pathway)
+    ]
     if not orders:
         return []
     gone = max(1, orders // 10)

@@ -131,8 +131,11 @@ def cell(notation: Notation) -> pl.Expr:
     """What stands in the result's cell: `<0,1`, `149,5 × 10^6`, `negativo`, `nd`."""
     figure = number(notation, pl.col("value"))
     if notation.powers:
-        millions = number(notation, pl.col("value") / 1e6)
-        power = pl.concat_str(millions, pl.lit(" × 10^6"))
+        # In whole hundredths of a million: a division would leave 140.79999999999998.
+        parts = (pl.col("value") / 1e4).round().cast(pl.Int64)
+        cents = (parts % 100).cast(pl.String).str.zfill(2)
+        sign = pl.lit(notation.decimal)
+        power = pl.concat_str(parts // 100, sign, cents, pl.lit(" × 10^6"))
         figure = pl.when(pl.col("parameter") == "dose").then(power).otherwise(figure)
     sign = pl.when(pl.col("comparator") == "<").then(pl.lit("<")).otherwise(pl.lit(""))
     known = ("negative", "positive", "normal", "abnormal")
@@ -148,7 +151,9 @@ def _wide_results(notation: Notation, member: Member, frame: pl.DataFrame) -> En
     test = ["parameter", "population", "method", "unit"]
     tests = frame.select(test).unique(maintain_order=True).rows(named=True)
     heads = {tuple(t.values()): _head(notation, t, tests) for t in tests}
-    fraction = [k for k in heads if member.slug == "rhodanie" and k[0] == "car_positive"]
+    fraction = [
+        k for k in heads if member.slug == "rhodanie" and k[0] == "car_positive"
+    ]
     told = frame.with_columns(
         key=pl.struct(test).map_elements(
             lambda t: heads[tuple(t.values())], return_dtype=pl.String
@@ -173,9 +178,7 @@ def _wide_results(notation: Notation, member: Member, frame: pl.DataFrame) -> En
     return Entry("result", table.rename({**own, **names}), rules, each, "wide")
 
 
-def _head(
-    notation: Notation, test: dict[str, str], tests: list[dict[str, str]]
-) -> str:
+def _head(notation: Notation, test: dict[str, str], tests: list[dict[str, str]]) -> str:
     """A column's head: the test's name, its population where two differ, its unit."""
     name = named(notation, test["parameter"])
     if sum(t["parameter"] == test["parameter"] for t in tests) > 1:

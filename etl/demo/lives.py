@@ -78,7 +78,7 @@ def live(
     batches: tuple[Ints, Ints, Bools],
     seed: tuple[int, int, int],
 ) -> Lives:
-    """The lives of one product's batches, given as (rows, start days, bad vector lot)."""
+    """The lives of one product's batches: (rows, start days, bad vector lot)."""
     rows, start, bad_lot = batches
     size = len(rows)
     own = own_assays(member, product, seed)
@@ -88,9 +88,7 @@ def live(
     )
     fate, reason = _fates(rng, member, product, tests)
     harvest, ended_early = _harvests(rng, product, start, fate)
-    sampled = tuple(
-        _sampled(t.assay.stage, start, harvest, ended_early) for t in tests
-    )
+    sampled = tuple(_sampled(t.assay.stage, start, harvest, ended_early) for t in tests)
     reported = tuple(
         _reported(rng, member, t, s) for t, s in zip(tests, sampled, strict=True)
     )
@@ -117,7 +115,9 @@ def _failed(tests: tuple[Drawn, ...], product: Product, deciding: bool) -> Bools
         for t in tests
         if t.assay.status == "release" and decides(product, t) == deciding
     ]
-    return np.logical_or.reduce(judged or [np.zeros(len(tests[0].values), np.bool_)])
+    none = np.zeros(len(tests[0].values), dtype=np.bool_)
+    failed: Bools = np.any([none, *judged], axis=0)
+    return failed
 
 
 def _fates(

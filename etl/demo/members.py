@@ -46,12 +46,22 @@ class Member:
     wide: bool = False
     nominal: int | None = None
 
+    @property
+    def has_states(self) -> bool:
+        """Whether its system tells an invalid result from a valid one."""
+        return self.system in ("sql", "redcap", "rest")
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether it records a verdict on each result; a wide table has no room."""
+        return not self.wide
+
 
 HE, TRIAL, COMPASSIONATE = "hospital_exemption", "clinical_trial", "compassionate_use"
 
 
 def _car_t(cd19: int, bcma: int, cd7: int = 0) -> tuple[Line, ...]:
-    """Three quarters under hospital exemption, the rest in trials, a few validations."""
+    """Mostly under hospital exemption, the rest in trials, a few validations."""
     lines = [
         Line("car-t-cd19", HE, round(cd19 * 0.7)),
         Line("car-t-cd19", TRIAL, cd19 - round(cd19 * 0.7), "LYRA-2", 0.0, 0.6),
@@ -135,8 +145,8 @@ MEMBERS = (
            (_plain("msc-adipose", 130), _plain("treg-expanded", 110)), "xlsx", "fr",
            process="flask"),
     Member("clydebrae", "Clydebrae Stem Cell Laboratory", "GB", "UKM8", 55.86, -4.25,
-           (_plain("msc-umbilical", 110), _plain("cd133-bone-marrow", 110)), "xlsx", "en",
-           process="flask"),
+           (_plain("msc-umbilical", 110), _plain("cd133-bone-marrow", 110)), "xlsx",
+           "en", process="flask"),
 )  # fmt: skip
 
 

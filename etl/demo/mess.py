@@ -109,7 +109,7 @@ IMPOSSIBLE = Flaw("batch", "no_such_day", "started", _impossible)
 UNKNOWN = Flaw("batch", "word", "pathway", _said("batch", "pathway", "whatever"))
 BACKWARDS = Flaw("batch", "harvested_before_started", None, _harvest_first)
 ADDRESSED = Flaw(
-    "batch", "email", "outcome", _said("batch", "outcome", "ask maria@example.org")
+    "batch", "identifier", "outcome", _said("batch", "outcome", "ask maria@example.org")
 )
 WORDED = Flaw("batch", "number", "labour_hours", _said("batch", "labour_hours", "many"))
 EMPTY = Flaw("result", "empty_record", None, _emptied)
@@ -134,7 +134,7 @@ FLAWS: dict[str, tuple[Flaw, ...]] = {
 def planted(
     member: Member, notation: Notation, made: list[Entry]
 ) -> tuple[list[Entry], list[Count]]:
-    """The entries with the site's wrong records in them, and what is expected of each."""
+    """The entries with the site's wrong records, and what is expected of each."""
     flaws = FLAWS.get(member.slug, ())
     counts: dict[str, Count] = {}
     whole = []

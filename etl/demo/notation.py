@@ -82,9 +82,7 @@ _BY_SITE: dict[str, dict[str, Any]] = {
 def notation_of(member: Member) -> Notation:
     """The way a site writes, by its language, its system and its own habits."""
     made = replace(_BY_LANGUAGE[member.language], **_BY_SYSTEM[member.system])
-    return replace(
-        made, zone=_ZONES[member.country], **_BY_SITE.get(member.slug, {})
-    )
+    return replace(made, zone=_ZONES[member.country], **_BY_SITE.get(member.slug, {}))
 
 
 @cache

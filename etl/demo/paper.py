@@ -21,7 +21,8 @@ _SUPPLIERS = ("vectoria", "lentipro")
 _KINDS = {"medium": "MD", "cytokine": "CY", "beads": "BD", "tubing_set": "TS"}
 _DEVIATIONS = ("human_error", "equipment", "facility", "invalid_test", "other")
 _RING = {"viability": ("%", 92.0, 2.0), "cd3_purity": ("%", 88.0, 2.5),
-         "vcn": ("copies/cell", 2.4, 0.3), "endotoxin": ("EU/mL", 0.6, 0.1)}  # fmt: skip
+         "vcn": ("copies/cell", 2.4, 0.3),
+         "endotoxin": ("EU/mL", 0.6, 0.1)}  # fmt: skip
 
 
 def _days(day: date) -> int:
@@ -34,11 +35,12 @@ def bad_lot(member: Member, start: Ints, lentiviral: Bools, span: Ints) -> Bools
         return np.zeros(len(start), dtype=np.bool_)
     first, last = span[0], span[1]
     share = (start - first) / (last - first)
-    return lentiviral & (share >= BAD_LOT_SPAN[0]) & (share < BAD_LOT_SPAN[1])
+    used: Bools = lentiviral & (share >= BAD_LOT_SPAN[0]) & (share < BAD_LOT_SPAN[1])
+    return used
 
 
 def material_frame(site: Site, bad: Bools) -> pl.DataFrame:
-    """Lots by batch: vector and medium everywhere, everything at the regional centre."""
+    """Lots by batch: vector and medium, at the regional centre everything."""
     code = int(hashlib.sha256(site.member.slug.encode()).hexdigest(), 16)
     lentiviral = lentiviral_of(site)
     letter, supplier = "AB"[code % 2], _SUPPLIERS[code // 2 % 2]
@@ -56,7 +58,9 @@ def material_frame(site: Site, bad: Bools) -> pl.DataFrame:
 
 def lentiviral_of(site: Site) -> Bools:
     """Which batches carry a lentiviral vector."""
-    made = [by_slug()[x.product].gene_transfer == "lentiviral" for x in site.member.lines]
+    made = [
+        by_slug()[x.product].gene_transfer == "lentiviral" for x in site.member.lines
+    ]
     return np.array(made, dtype=np.bool_)[site.line]
 
 
@@ -87,9 +91,8 @@ def capacity_frame(site: Site, made: Calendar, orders: pl.DataFrame) -> pl.DataF
         place = np.searchsorted(weeks, site.start, "right") - 1
         used = np.bincount(place, minlength=len(weeks)).astype(np.int64)
     staffed = np.zeros_like(used) if pre_gmp else made.staffed
-    room = made.theoretical - sum(
-        made.lost[r] for r in ("equipment", "maintenance", "planned_shutdown")
-    )
+    broken = made.lost["equipment"] + made.lost["maintenance"]
+    room = made.theoretical - broken - made.lost["planned_shutdown"]
     people = made.theoretical - made.lost["staff"] - made.lost["planned_shutdown"]
     extra = {"clean_room": room, "operator": people, "quality_control": people + 1}
     nothing = np.zeros_like(used)
@@ -188,7 +191,8 @@ def ring_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
                                  replicate, max(found, 0.05), "=", unit,
                                  round(assigned, 2), sd))  # fmt: skip
     columns = ["round", "specimen", "laboratory", "parameter", "method", "replicate",
-               "value", "comparator", "unit", "assigned_value", "assigned_sd"]  # fmt: skip
+               "value", "comparator", "unit", "assigned_value",
+               "assigned_sd"]  # fmt: skip
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 

@@ -7,18 +7,19 @@ site decides follows from them and from its own specification.
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import beta
 
+from etl.demo.assays import Assay
 from etl.demo.members import Member
 from etl.demo.products import (
-    Assay,
     Product,
     failure_chance,
     split_rate,
 )
 
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
-Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 STRICT_VIABILITY = 90.0
 BAD_LOT_FAILS = 0.45
@@ -105,7 +106,7 @@ def draw(
     a, b = (2, 4) if usual.operator.startswith("<") or usual.limit is None else (4, 2)
     sound = _between(usual.sound, rng.beta(a, b, size))
     values = np.where(wrong, _between(usual.wrong, rng.random(size)), sound)
-    values = np.round(values, usual.decimals)
+    values = np.round(values, usual.decimals).astype(np.float64)
     return Drawn(own, values, refuses(own, values), refuses(usual, values))
 
 

@@ -1,4 +1,4 @@
-"""Batches, decisions, results and criteria of one site, as typed contract frames."""
+"""Batches and decisions of one site, as typed contract frames."""
 
 from dataclasses import dataclass
 
@@ -9,22 +9,16 @@ from etl.demo.lives import (
     NEVER,
     OUT_OF_SPEC,
     REJECTED,
-    RELEASED,
     SPOILED,
     TERMINATED,
     TERMINATIONS,
     WORDS,
     Lives,
     known,
-    sent_out,
 )
-from etl.demo.members import LABORATORY, Member
-from etl.demo.quality import Drawn, Floats
+from etl.demo.members import Member
+from etl.demo.quality import Floats
 from etl.demo.schedule import Ints
-
-SPECIFICATIONS = ("1", "2")
-NOT_DONE = 0.04
-INVALID = 0.012
 
 
 @dataclass(frozen=True)
@@ -98,9 +92,12 @@ def batch_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
         {
             "site": pl.repeat(site.member.slug, size, eager=True),
             "batch": site.batch,
-            "product": pl.Series([lines[i].product for i in site.line], dtype=pl.String),
-            "pathway": pl.Series([lines[i].pathway for i in site.line], dtype=pl.String),
-            "trial": pl.Series([lines[i].trial for i in site.line], dtype=pl.String),
+            **{
+                name: pl.Series(
+                    [getattr(lines[i], name) for i in site.line], dtype=pl.String
+                )
+                for name in ("product", "pathway", "trial")
+            },
             "collected": dates(collected, site.horizon),
             "received": dates(collected + 1 - late_start, site.horizon),
             "started": dates(site.start, site.horizon),
@@ -112,12 +109,8 @@ def batch_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
             "failure_category": blank(category, seen["ended"]),
             "process": pl.repeat(site.member.process, size, eager=True),
             "facility_grade": pl.repeat("b", size, eager=True),
-            "medium": pl.Series(
-                np.where(rng.random(size) < 0.7, "texmacs", "x-vivo-15"), dtype=pl.String
-            ),
-            "starting_material": pl.Series(
-                np.where(frozen, "frozen", "fresh"), dtype=pl.String
-            ),
+            "medium": _either(rng.random(size) < 0.7, "texmacs", "x-vivo-15"),
+            "starting_material": _either(frozen, "frozen", "fresh"),
             "cells_planned": pl.Series(planned),
             "cells_final": blank(pl.Series(cells), seen["harvested"]),
             "final_volume_ml": blank(
@@ -135,6 +128,10 @@ def batch_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
             ),
         }
     )  # fmt: skip
+
+
+def _either(first: np.ndarray, yes: str, no: str) -> pl.Series:
+    return pl.Series(np.where(first, yes, no), dtype=pl.String)
 
 
 def _outcomes(site: Site, fate: Ints, decided: Ints, ended: Ints) -> pl.Series:
@@ -198,8 +195,9 @@ def _decisions(site: Site, life: Lives) -> list[pl.DataFrame]:
     reasons = np.array([*life.category], dtype=object)[
         np.where(life.fate == TERMINATED, 0, life.reason)
     ]
-    first = np.where(life.fate == REJECTED, reasons, None)
-    first = np.where(life.fate == OUT_OF_SPEC, "urgent_medical_need", first)
+    first = np.full(len(life.fate), None, dtype=object)
+    first[life.fate == REJECTED] = reasons[life.fate == REJECTED]
+    first[life.fate == OUT_OF_SPEC] = "urgent_medical_need"
     if not life.product.two_stage:
         return [_gate(site, life, "release", (word, life.final, first))]
     final = np.where(life.late_failure, WORDS[REJECTED], word)
@@ -224,124 +222,3 @@ def _gate(
             "reason": pl.Series(reason.tolist(), dtype=pl.String),
         }
     )
-
-
-def laboratory_of(member: Member, drawn: Drawn) -> str:
-    """Who ran a test: the site itself, or the testing laboratory it sends to."""
-    return LABORATORY if member.external and sent_out(drawn) else member.slug
-
-
-def result_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
-    """Every result the site knows of, pending ones and repeated tests included."""
-    parts = [
-        _results(site, life, position, rng)
-        for life in site.lives
-        for position in range(len(life.tests))
-    ]
-    return pl.concat(parts)
-
-
-def _results(
-    site: Site, life: Lives, position: int, rng: np.random.Generator
-) -> pl.DataFrame:
-    drawn = life.tests[position]
-    sampled, reported = life.sampled[position], life.reported[position]
-    there = np.flatnonzero(sampled <= site.horizon)
-    size = len(there)
-    done = reported[there] <= site.horizon
-    skipped = np.zeros(size, dtype=np.bool_)
-    if drawn.assay.status == "informative":
-        skipped = done & (rng.random(size) < NOT_DONE)
-    made = pl.DataFrame(
-        {
-            "site": pl.repeat(site.member.slug, size, eager=True),
-            "batch": site.batch[life.rows[there]],
-            **_constants(site, drawn, size),
-            **_values(drawn, there, done & ~skipped),
-            "sampled": dates(sampled[there], site.horizon),
-            "reported": dates(reported[there], site.horizon),
-            "state": pl.Series(
-                np.where(skipped, "not_done", np.where(done, "valid", "pending")),
-                dtype=pl.String,
-            ),
-            "verdict": blank(
-                pl.Series(np.where(drawn.refused[there], "fail", "pass"),
-                          dtype=pl.String),
-                done & ~skipped & (drawn.assay.status == "release"),
-            ),
-            "spec_version": _version_of(site, life.start[there]),
-            "retest_of": pl.repeat(None, size, dtype=pl.String, eager=True),
-        }
-    )  # fmt: skip
-    return _with_retests(made, drawn, site.member, rng)
-
-
-def _constants(site: Site, drawn: Drawn, size: int) -> dict[str, pl.Series]:
-    words = {
-        "parameter": drawn.assay.parameter,
-        "population": drawn.assay.population,
-        "stage": drawn.assay.stage,
-        "sample": "-",
-        "laboratory": laboratory_of(site.member, drawn),
-        "method": drawn.assay.method,
-        "replicate": "1",
-        "unit": drawn.assay.unit,
-    }
-    return {
-        name: pl.repeat(word, size, dtype=pl.String, eager=True)
-        for name, word in words.items()
-    }
-
-
-def _values(drawn: Drawn, there: Ints, said: np.ndarray) -> dict[str, pl.Series]:
-    """Comparator, value and text: a figure, a figure below what is measurable, a word."""
-    values = drawn.values[there]
-    size = len(there)
-    if drawn.assay.is_text:
-        good, bad = ("negative", "positive")
-        if drawn.assay.parameter == "karyotype":
-            good, bad = ("normal", "abnormal")
-        word = pl.Series(np.where(values > 0.5, bad, good), dtype=pl.String)
-        empty = pl.repeat(None, size, dtype=pl.Float64, eager=True)
-        return {
-            "comparator": pl.repeat(None, size, dtype=pl.String, eager=True),
-            "value": empty,
-            "text": blank(word, said),
-        }
-    floor = drawn.assay.censored_below or 0.0
-    below = values < floor
-    return {
-        "comparator": blank(
-            pl.Series(np.where(below, "<", "="), dtype=pl.String), said
-        ),
-        "value": blank(pl.Series(np.where(below, floor, values)), said),
-        "text": pl.repeat(None, size, dtype=pl.String, eager=True),
-    }
-
-
-def changed(site: Site) -> int:
-    """The day on which the site's second specification came into force."""
-    return site.first + (site.horizon - site.first) * 2 // 3
-
-
-def _version_of(site: Site, start: Ints) -> pl.Series:
-    return pl.Series(
-        np.where(start < changed(site), *SPECIFICATIONS), dtype=pl.String
-    )
-
-
-def _with_retests(
-    made: pl.DataFrame, drawn: Drawn, member: Member, rng: np.random.Generator
-) -> pl.DataFrame:
-    """A few invalid endotoxin tests, each repeated; a wide table has no room for them."""
-    if drawn.assay.parameter != "endotoxin" or member.wide:
-        return made
-    again = pl.Series(rng.random(made.height) < INVALID) & (made["state"] == "valid")
-    first = made.with_columns(
-        state=pl.when(again).then(pl.lit("invalid")).otherwise("state"),
-        verdict=pl.when(again).then(None).otherwise("verdict"),
-    )
-    second = made.filter(again).with_columns(
-        replicate=pl.lit("2"), retest_of=pl.lit("1")
-    )
-    return pl.concat([first, second])

@@ -7,11 +7,12 @@ exceed what the recorded capacity could carry.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from etl.demo.members import Line, Member
 
-Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
+Ints = npt.NDArray[np.int64]
 
 # Shares of theoretical slots lost in an ordinary week, by reason.
 LOSSES = {

@@ -1,15 +1,17 @@
 """What a site states about itself: criteria, milestones, permissions, row counts."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 
 from etl.contract.schemas import SCHEMAS
-from etl.demo.lives import products_of
+from etl.demo.assays import Assay
 from etl.demo.members import LABORATORY, Member
-from etl.demo.products import Assay, Product
-from etl.demo.records import SPECIFICATIONS, Site, changed
+from etl.demo.products import Product
+from etl.demo.records import Site
+from etl.demo.results import SPECIFICATIONS, changed
 
 EPOCH = date(1970, 1, 1)
 # The day by which a row belongs to a month.
@@ -25,8 +27,8 @@ PERIODS = {
 _PER_KG = {"garonnette": None, "thameslea": (70.0, 100.0)}
 
 
-def typed(dataset: str, rows: list[dict[str, object]]) -> pl.DataFrame:
-    """Rows as a frame with the dataset's columns and types; what is not said is empty."""
+def typed(dataset: str, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+    """Rows as a frame with the dataset's columns and types, empty where unsaid."""
     schema = SCHEMAS[dataset].create_empty().schema
     return pl.DataFrame(rows, schema=schema)
 
@@ -95,7 +97,11 @@ def _limit(member: Member, assay: Assay) -> dict[str, object]:
         word = "normal" if assay.parameter == "karyotype" else "negative"
         return {"operator": "text", "text_limit": word}
     side = "limit_low" if assay.operator.startswith(">") else "limit_high"
-    stated = {"operator": assay.operator, side: assay.limit, "unit": assay.unit}
+    stated: dict[str, object] = {
+        "operator": assay.operator,
+        side: assay.limit,
+        "unit": assay.unit,
+    }
     if assay.parameter == "endotoxin" and member.slug in _PER_KG:
         weight, volume = _PER_KG[member.slug] or (None, None)
         stated |= {"limit_high": 5.0, "unit": "EU/kg", "reference_weight_kg": weight,
@@ -171,16 +177,6 @@ def declared_frame(member: Member, frames: dict[str, pl.DataFrame]) -> pl.DataFr
         if dataset in frames and not frames[dataset].is_empty()
     ]
     return pl.concat(parts) if parts else typed("declared", [])
-
-
-def products_made(member: Member) -> tuple[str, ...]:
-    """The products a member makes."""
-    return tuple(product.product for product in products_of(member.lines))
-
-
-def laboratory_share(results: pl.DataFrame) -> pl.Series:
-    """Which of a site's results the testing laboratory ran."""
-    return results["laboratory"] == LABORATORY
 
 
 def days_since_epoch(day: date) -> int:

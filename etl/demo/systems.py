@@ -37,7 +37,7 @@ def secret(member: Member, what: str) -> str:
 
 
 def build(member: Member, made: list[Entry], folder: Path | None, url: str) -> System:
-    """The member's system with its tables in it; files are written only into a folder."""
+    """The member's system with its tables; without a folder no file is written."""
     notation = notation_of(member)
     if member.system == "redcap":
         return _redcap(member, notation, made, url)
@@ -152,9 +152,7 @@ def _table(base: sqlite3.Connection, name: str, table: pl.DataFrame) -> None:
     base.executemany(f'INSERT INTO "{name}" VALUES ({marks})', table.iter_rows())
 
 
-def _redcap(
-    member: Member, notation: Notation, made: list[Entry], url: str
-) -> System:
+def _redcap(member: Member, notation: Notation, made: list[Entry], url: str) -> System:
     """Forms of one project: a record a batch, and one for everything of the office."""
     forms = {}
     for entry in made:

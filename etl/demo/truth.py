@@ -11,6 +11,7 @@ import polars as pl
 from scipy.stats import binom, poisson
 
 from etl.demo.lives import DISCORDANT, EXPIRED
+from etl.demo.living import living
 from etl.demo.members import Member
 from etl.demo.paper import BAD_LOT, BAD_LOT_SUPPLIER
 from etl.demo.products import OUT_OF_SPEC_SHARE, Product, by_slug, failure_chance
@@ -108,7 +109,7 @@ def truths(world: World) -> Truth:
         "plants": planted,
         "unplanted": [_unplanted(part, ended, rate) for part in world.parts
                       if not part.member.plant],
-        "living": _living(world),
+        "living": living(world),
     }  # fmt: skip
 
 
@@ -169,7 +170,7 @@ def _mix(world: World, part: Part, mine: pl.DataFrame, rate: float) -> Truth:
         mine.select("product").join(by_product, on="product")["failed"].sum()
     )
     observed = int(mine["failed"].sum())
-    low, high = poisson.ppf([0.001, 0.999], expected)
+    low, high = (float(poisson.ppf(q, expected)) for q in (0.001, 0.999))
     return {
         **_rates(world, part, mine, rate),
         "factor": 1.0,
@@ -244,7 +245,8 @@ def _discordant(world: World, part: Part, mine: pl.DataFrame, rate: float) -> Tr
 def discordant_batches(part: Part) -> list[str]:
     """Own numbers of batches plainly released though a deciding test had failed."""
     first = part.frames["release"].filter(
-        pl.col("gate").is_in(["provisional", "release"]), pl.col("decision") == "released"
+        pl.col("gate").is_in(["provisional", "release"]),
+        pl.col("decision") == "released",
     )
     failed = part.frames["result"].filter(
         pl.col("verdict") == "fail",
@@ -268,34 +270,3 @@ def _unplanted(part: Part, ended: pl.DataFrame, rate: float) -> Truth:
     flagged = not told["flagged_below"] <= told["observed"] < told["flagged_at"]
     kept = ("n", "observed", "true_rate", "flagged_at", "flagged_below")
     return {"site": part.member.slug, "flagged": flagged, **{k: told[k] for k in kept}}
-
-
-def _living(world: World) -> Truth:
-    """The figures of the sites that each page is to show, by site."""
-    return {part.member.slug: _lived(part) for part in world.parts}
-
-
-def _lived(part: Part) -> Truth:
-    batch = part.frames["batch"]
-    split = batch.group_by("pathway", "trial").len().sort("pathway", "trial")
-    results = part.frames["result"]
-    permits = part.frames["authorisation"].sort("valid_from", "product", "kind")
-    return {
-        "batches": batch.height,
-        "by_pathway_and_trial": split.rows(),
-        "cells_final": batch["cells_final"].sum(),
-        "authorised_from": [str(day) for day in permits["valid_from"]],
-        "nominal_capacity": part.member.nominal,
-        "results_by_laboratory": dict(
-            results.group_by("laboratory").len().sort("laboratory").iter_rows()
-        ),
-        "provisional_without_final": _open_certificates(part.frames["release"]),
-    }
-
-
-def _open_certificates(release: pl.DataFrame) -> int:
-    out = release.filter(
-        pl.col("gate") == "provisional", pl.col("decision") != "rejected"
-    )
-    final = release.filter(pl.col("gate") == "final")
-    return out.join(final, on="batch", how="anti").height

@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 
 from etl.contract.schemas import SCHEMAS
-from etl.demo import demand, paper, products, records, standing
-from etl.demo.lives import Lives, live, products_of
+from etl.demo import demand, paper, products, records, results, standing
+from etl.demo.lives import Lives, decides, live, products_of
 from etl.demo.members import Member, members
+from etl.demo.quality import Bools
 from etl.demo.records import Site
 from etl.demo.schedule import Calendar, Ints, calendar, lines_in_time, starts
 
@@ -82,7 +83,9 @@ class World:
 
 def first_day(plan: Plan) -> int:
     """The Monday on which the network's history begins."""
-    start = standing.days_since_epoch(TODAY - timedelta(days=round(365.25 * plan.years)))
+    start = standing.days_since_epoch(
+        TODAY - timedelta(days=round(365.25 * plan.years))
+    )
     return start - (start - standing.days_since_epoch(TODAY)) % 7
 
 
@@ -150,12 +153,11 @@ def _grown(site: Site, bad: np.ndarray, rng: np.random.Generator, seed: int) -> 
                 site.start, tuple(lives))  # fmt: skip
 
 
-def _common_failure(life: Lives) -> np.ndarray:
+def _common_failure(life: Lives) -> Bools:
     """Batches that would fail the deciding tests under the usual criteria."""
-    from etl.demo.lives import decides
-
     judged = [t.commonly for t in life.tests if decides(life.product, t)]
-    return np.logical_or.reduce(judged)
+    failed: Bools = np.any(judged, axis=0)
+    return failed
 
 
 def _frames(
@@ -187,7 +189,7 @@ def _batch_frames(
         "batch": batches,
         "demand": orders,
         "release": records.release_frame(site),
-        "result": records.result_frame(site, streams[5]),
+        "result": results.result_frame(site, streams[5]),
         "criterion": standing.criterion_frame(site),
         "capacity": paper.capacity_frame(site, made, orders),
         "loss": paper.loss_frame(site, made),

@@ -39,7 +39,7 @@ def write_network(world: World, folder: Path, base_url: str = ADDRESS) -> None:
 
 
 def standin_sites(world: World) -> dict[str, Standin]:
-    """The systems that answer over HTTP, by site, as `connectors.standins.serve` takes."""
+    """The systems that answer over HTTP, by site: for `connectors.standins.serve`."""
     found = {}
     for part in world.parts:
         if part.member.system in ("redcap", "rest"):
@@ -105,7 +105,11 @@ def _ways(part: Part) -> list[str]:
 
 
 def _dataset_toml(entry: Entry, place: str, read: Mapping[str, Any]) -> str:
-    lines = ["[[dataset]]", f"name = {_value(entry.dataset)}", f"from = {_value(place)}"]
+    lines = [
+        "[[dataset]]",
+        f"name = {_value(entry.dataset)}",
+        f"from = {_value(place)}",
+    ]
     if read:
         lines.append(f"read = {_value(read)}")
     lines.append("[dataset.columns]")
