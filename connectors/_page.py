@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from connectors._errors import SourceError
@@ -26,7 +26,7 @@ class Source:
     site: str
     name: str
     kind: str
-    options: Mapping[str, object]
+    options: Mapping[str, object] = field(repr=False)
 
     def error(self, message: str) -> SourceError:
         """A SourceError that names this site and source."""

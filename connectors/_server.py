@@ -128,11 +128,11 @@ class DatabaseServer:
     def _failed(self, message: str) -> SourceError:
         login = self._login
         where = f"the database {login.database} at {login.host}"
-        if re.search("password|login failed|access denied|authentic", message, re.I):
+        if re.search("password auth|login failed|using password", message, re.I):
             return self._source.error(
                 f"{where} refused the user {login.user}; check user and password"
             )
-        if re.search("permission denied|denied to user", message, re.I):
+        if re.search("permission|denied", message, re.I):
             return self._source.error(
                 f"{where} lets the user {login.user} connect but not read this; grant "
                 f"SELECT on the view"

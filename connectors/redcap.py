@@ -25,7 +25,8 @@ from connectors._settings import Settings, TimeZone, WebAddress, instant, settin
 from connectors._text import flatten, record_frame
 
 BATCH = 500
-"""Records asked for at once: there is no paging, and PHP takes 1,000 form fields."""
+"""Records asked for at once: there is no paging, and PHP drops what is sent beyond
+1,000 form values, without a word."""
 
 OVERLAP = timedelta(hours=1)
 """The log that answers `dateRangeBegin` lags, and local time repeats an hour a year."""
@@ -55,7 +56,7 @@ class Read(Settings):
     """Which rows and fields of the form are wanted; all of them if nothing is said."""
 
     event: str | None = None
-    fields: tuple[str, ...] = ()
+    fields: tuple[str, ...] = Field(default=(), max_length=400)
 
 
 def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]:
@@ -150,10 +151,10 @@ class _Project:
         }
         for field in read.fields:
             self._known(field, own, f"field on the form {name}")
-        wanted = [key, *(read.fields or own)]
-        asked = {
-            f"fields[{at}]": field for at, field in enumerate(dict.fromkeys(wanted))
-        }
+        wanted = list(dict.fromkeys([key, *(read.fields or own)]))
+        asked = {f"fields[{at}]": field for at, field in enumerate(wanted)}
+        if not read.fields:
+            asked = {"fields[0]": key, "forms[0]": name}
         if read.event:
             asked["events[0]"] = read.event
         columns, checkboxes = self._columns(wanted, own)

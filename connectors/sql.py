@@ -135,12 +135,11 @@ def _numbered(
 ) -> Iterator[Page]:
     done, empty = 0, text_frame([column.name for column in columns], [])
     for frame in frames:
-        numbers = range(done + 1, done + frame.height + 1)
-        refs = (
-            [f"record {value}" for value in frame[key]]
-            if key
-            else [f"row {number}" for number in numbers]
-        )
+        keys = frame[key] if key else [None] * frame.height
+        refs = [
+            f"row {number}" if value is None else f"record {value}"
+            for number, value in enumerate(keys, start=done + 1)
+        ]
         done += frame.height
         series = pl.Series("ref", refs, pl.String)
         yield Page(frame, f"table {location}", series, watermark)

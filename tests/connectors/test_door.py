@@ -83,3 +83,7 @@ def test_errors_are_one_line_with_their_place() -> None:
         "site alpha, source main: went away"
     )
     assert str(SourceError("went away")) == "went away"
+
+
+def test_a_source_shown_in_a_log_shows_no_secret() -> None:
+    assert "s3cret" not in repr(Source("a", "m", "redcap", {"token": "s3cret"}))

@@ -73,7 +73,7 @@ def test_every_type_is_text_without_noise(read: Read, server: dict[str, Any]) ->
     assert second["ok"] == "false"
     assert {second[name] for name in ("Lote", "i", "day", "at", "modified")} == {None}
     assert page.origin == "table qc.results"
-    assert page.refs[0] == "record 007"
+    assert page.refs.to_list() == ["record 007", "row 2"]
     assert page.watermark is None
 
 
