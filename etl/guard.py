@@ -87,10 +87,12 @@ def protect_rejects(
 
 def shown(text: pl.Series) -> pl.Series:
     """Each text as it may be shown: itself, or its shape if it tells of a person."""
-    told = identifiers(text).is_not_null()
-    return text.zip_with(
-        ~told, text.to_frame().select(shape_expr(pl.all())).to_series()
-    )
+    once = text.filter(~text.str.contains(_OURS).fill_null(True)).unique()
+    told = once.filter(identifiers(once).is_not_null())
+    if told.is_empty():
+        return text
+    shapes = told.to_frame().select(shape_expr(pl.all())).to_series()
+    return text.replace(told, shapes)
 
 
 def _told(frame: pl.DataFrame, dataset: str) -> dict[str, pl.DataFrame]:
