@@ -19,7 +19,7 @@ from etl.store import Warehouse
 DATED: Final[Mapping[str, str]] = {
     "demand": "ordered",
     "batch": "started",
-    "result": "coalesce(reported, sampled)",
+    "result": "coalesce(sampled, reported)",
     "release": "decided",
     "capacity": "week",
     "loss": "week",
@@ -97,19 +97,21 @@ def _months(start: str | None, today: date) -> Iterator[str]:
 
 
 def _received(warehouse: Warehouse) -> pl.DataFrame:
-    """Rows that stand, and when the first of that month came, by sender.
+    """Rows that stand, and when the first of that month came.
 
-    Counted by who sent them: a laboratory's results are the laboratory's to report.
+    A result counts for the site that made the batch, which declares it, and for the
+    laboratory that sent it, which would otherwise seem silent.
     """
     counts = [
-        f"select r.sender as site, '{dataset}' as dataset, "
+        f"select r.{whose} as site, '{dataset}' as dataset, "
         f"strftime({day}, '{_MONTH}') as period, "
         "count(*) filter (where r.closed_run is null) as received_rows, "
         "min(b.extracted_at) as received_at "
         f"from {warehouse.table(dataset)} as r "
         f"inner join {warehouse.table('bundle')} as b on r.bundle = b.bundle "
-        f"where {day} is not null group by all"
+        f"where {day} is not null and {held} group by all"
         for dataset, day in DATED.items()
+        for whose, held in (("site", "true"), ("sender", "r.sender <> r.site"))
     ]
     return warehouse.query(" union all ".join(counts))
 
