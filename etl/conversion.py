@@ -79,7 +79,9 @@ def converted(
         pl.when(missing).then(needed).otherwise("obstacle").alias("obstacle"),
         _scaled("from", "lowest_scale"),
         _scaled("to", "highest_scale"),
-        pl.col("from_open") | never_least.fill_null(False),
+        # Nothing times more than 0.3 is exactly nothing.
+        (pl.col("from_open") & (pl.col("lowest_scale") != 0))
+        | never_least.fill_null(False),
         pl.col("to_open") | never_most.fill_null(False),
     ).select(*rows.columns, "obstacle")
 

@@ -166,20 +166,13 @@ def _shown(
         ],
         how="horizontal",
     )
-    pair = pl.col("answered_by"), pl.col("population")
-    mark = (
-        pl.when(pair[0] == pair[1])
-        .then(None)
-        .when((pair[0] == "transduced_cells") | (pair[1] == "transduced_cells"))
-        .then(pl.lit("converted with the batch's share of CAR+ cells"))
-        .when(pair[0].is_not_null())
-        .then(pl.lit("population not stated, taken for all cells"))
-    )
+    answered_by, wanted = pl.col("answered_by"), pl.col("population")
+    mark = pl.format("reported for {}, asked for {}", answered_by, wanted)
     return whole.select(
         *("assigned", "criterion"),
         *batches.columns,
         *limits.columns,
         *_RESULT,
         *("outcome", "reason"),
-        mark.alias("mark"),
+        pl.when(answered_by != wanted).then(mark).alias("mark"),
     )

@@ -1,5 +1,6 @@
 from fractions import Fraction
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -89,6 +90,33 @@ def test_at_least_as_strict_carries_over_gates_references_and_populations():
         compare(chain[i], chain[j]).relation for i, j in [(0, 1), (1, 2), (0, 2)]
     ]
     assert relations == ["stricter"] * 3
+
+
+def test_at_least_as_strict_carries_over_between_all_of_a_grid():
+    fixed = {"reference_weight_kg": 70.0, "reference_volume_ml": 100.0}
+    units = [("EU/mL", {}), ("IU/mL", fixed), ("EU/kg", {}), ("EU/kg", fixed)]
+    places = [("cells", "final"), ("all_cells", "provisional"), ("tnc", "release")]
+    grid = [
+        Criterion(
+            *("endotoxin", operator),
+            limit_low=low,
+            limit_high=high,
+            unit=unit,
+            population=population,
+            gate=gate,
+            **reference,
+        )
+        for operator in ("<", "<=", ">", "between")
+        for low, high in [(0.5, 3.5), (3.5, 5.0), (0.5, 5.0)]
+        for unit, reference in units
+        for population, gate in places
+    ]
+    at_least = np.array(
+        [[compare(a, b).relation in AT_LEAST for b in grid] for a in grid]
+    )
+    in_two_steps = (at_least.astype(int) @ at_least.astype(int)) > 0
+    assert (at_least & ~np.eye(len(grid), dtype=bool)).sum() > 500
+    assert not (in_two_steps & ~at_least).any()
 
 
 SAME = {
