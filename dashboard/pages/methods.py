@@ -1,0 +1,124 @@
+"""Methods: every metric as it is declared, and how figures are to be read."""
+
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard.components import legend
+from dashboard.filters import Filters
+from dashboard.metric import Metric
+from dashboard.metrics import DEFINITIONS, METRICS
+from dashboard.shell import Page, register
+from dashboard.viewer import Viewer
+
+_DIRECTIONS = {
+    "higher": "Higher is better.",
+    "lower": "Lower is better.",
+    "neither": "Neither direction is good by itself.",
+}
+
+
+def _reading(_viewer: Viewer, _filters: Filters) -> Component:
+    return html.Div(
+        [
+            _comparing(),
+            _states(),
+            _definitions(),
+            _metrics(),
+        ]
+    )
+
+
+def _comparing() -> Component:
+    return html.Section(
+        [
+            html.H2("How sites are compared"),
+            html.P(
+                "There is no league table. A site is set against limits around the"
+                " network's rate that widen as its numbers shrink. It is flagged only"
+                " by counting: more failures than the 99.9 % quantile of the binomial"
+                " at its size, or fewer than the 0.1 % one (99.8 % limits; 95 % limits"
+                " are the 97.5 % and 2.5 % quantiles). The drawn curve is interpolated"
+                " between neighbouring counts (Spiegelhalter 2005,"
+                " doi:10.1002/sim.1970); where the two differ, the count decides."
+            ),
+            html.P(
+                "Intervals of one proportion are exact (Clopper and Pearson 1934)."
+                " Every site also says at how many failures it would be flagged, and"
+                " how likely a doubled rate would be seen at all."
+            ),
+            html.P(
+                "Durations are medians and 90th percentiles of cumulative incidence"
+                " (Aalen and Johansen 1978): what is still running is censored on the"
+                " network's day, a batch that failed can no longer get there."
+            ),
+            html.P(
+                "Periods count whole weeks by their Monday. Validation and engineering"
+                " runs, and centres before GMP, count in no rate."
+            ),
+        ],
+        className="card-figure",
+    )
+
+
+def _states() -> Component:
+    return html.Section(
+        [html.H2("The five states of a figure"), legend()], className="card-figure"
+    )
+
+
+def _definitions() -> Component:
+    rows = [
+        html.Div([html.Dt(d.title), html.Dd(f"{d.meaning} Out of {d.denominator}.")])
+        for d in DEFINITIONS.values()
+    ]
+    return html.Section(
+        [
+            html.H2("What counts as failure"),
+            html.P(
+                "Papers differ, so the reader switches; each page names the definition"
+                " in force."
+            ),
+            html.Dl(rows, className="definitions"),
+        ],
+        className="card-figure",
+    )
+
+
+def _metrics() -> Component:
+    return html.Section(
+        [html.H2("Metrics"), *(_metric(metric) for metric in METRICS.values())],
+        className="card-figure",
+    )
+
+
+def _metric(metric: Metric) -> Component:
+    counted = metric.numerator.words
+    if metric.denominator is not None:
+        counted = f"{counted}, out of {metric.denominator.words}"
+    facts = (
+        ("Why it matters", metric.why),
+        ("What is counted", f"{counted[0].upper()}{counted[1:]}."),
+        ("Left out", metric.exclusions),
+        ("Direction", _DIRECTIONS[metric.direction]),
+        ("Comes from", metric.source),
+        ("Answered for by", f"{metric.owner}, reviewed {metric.reviewed:%-d %b %Y}"),
+    )
+    rows = [html.Div([html.Dt(name), html.Dd(text)]) for name, text in facts]
+    return html.Article(
+        [html.H3(metric.title), html.Dl(rows, className="definitions")],
+        id=metric.id,
+        className="metric",
+    )
+
+
+register(
+    __name__,
+    Page(
+        "/methods",
+        "Methods",
+        "What each figure counts, of what, and who answers for it.",
+        order=90,
+        shown=(),
+        foot=_reading,
+    ),
+)

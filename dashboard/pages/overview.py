@@ -1,0 +1,213 @@
+"""Overview: what needs a look today, how the network stands, and how fresh it is."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import plotly.graph_objects as go
+import polars as pl
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard import figures, queries
+from dashboard.analysis import intervals, survival
+from dashboard.attention import attention, stale_after
+from dashboard.card import Card
+from dashboard.components import Column, tile, tiles, written
+from dashboard.filters import Filters
+from dashboard.metrics import DEFINITIONS
+from dashboard.shell import Page, register
+from dashboard.viewer import Viewer
+
+
+def _last_year(filters: Filters) -> Filters:
+    """These filters with the last twelve months where no period was chosen."""
+    if filters.start or filters.end:
+        return filters
+    start = queries.current().as_of - timedelta(days=365)
+    return replace(filters, start=f"{start:%Y-%m}")
+
+
+def _tiles(viewer: Viewer, filters: Filters) -> Component:
+    asked = _last_year(filters)
+    query = asked.shared.to_query()
+    return html.Div(
+        [
+            tiles(
+                _started(viewer, asked, query),
+                _failed(viewer, asked, query),
+                _vein_to_vein(viewer, asked, query),
+                _reporting(viewer, filters),
+            ),
+            html.P("The last twelve months, unless a period is chosen.",
+                   className="note"),
+        ]
+    )  # fmt: skip
+
+
+def _started(viewer: Viewer, asked: Filters, query: str) -> Component:
+    events = queries.events(viewer, asked, by=("event",)).filter(event="started")
+    row = events.row(0, named=True) if events.height else None
+    value = written(row["n"], "count") if row else "0"
+    note = (
+        str(row["reason"]) if row and row["reason"] else "batches that count in rates"
+    )
+    return tile("Batches started", value, note, href=f"/throughput{query}")
+
+
+def _failed(viewer: Viewer, asked: Filters, query: str) -> Component:
+    definition = DEFINITIONS[asked.definition]
+    counts = queries.counts(viewer, asked, (definition.column, definition.of), ())
+    frame = intervals.proportions(
+        counts.rename({definition.column: "events", definition.of: "n"})
+    )
+    row = frame.row(0, named=True) if frame.height else {"rate": None}
+    if row["rate"] is None:
+        value, note = "–", str(row.get("reason") or "nothing has ended yet")
+    else:
+        value = written(row["rate"], "percent")
+        note = (
+            f"{row['events']} of {row['n']} batches, 95 % interval"
+            f" {row['lower']:.1%} to {row['upper']:.1%}"
+        )
+    return tile(definition.title, value, note, href=f"/failures{query}")
+
+
+def _vein_to_vein(viewer: Viewer, asked: Filters, query: str) -> Component:
+    days = queries.durations(viewer, asked, by=("step",))
+    found = survival.durations(
+        days.filter(step="ordered_infused").drop("state", "reason"), by=("step",)
+    )
+    row = found.row(0, named=True) if found.height else {"q50": None, "n": 0}
+    value = "–" if row["q50"] is None else f"{row['q50']} days"
+    note = f"median from order to infusion, {row['n']} orders"
+    return tile("Vein to vein", value, note, href=f"/turnaround{query}")
+
+
+def _reporting(viewer: Viewer, filters: Filters) -> Component:
+    sites = queries.sites(viewer, filters)
+    owing = sites.filter(~pl.col("stage").is_in(["suspended", "closed"]))
+    fresh = owing.filter(pl.col("age") <= stale_after()).height
+    note = f"with news of the last {stale_after()} days"
+    if not owing.height:
+        return tile("Sites reporting", "–", "you see no site by name", href="/quality")
+    return tile("Sites reporting", f"{fresh} of {owing.height}", note, href="/quality")
+
+
+def _attention_said(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return "Nothing needs a look today: no site or lot differs by more than chance."
+    return (
+        f"{frame.height} things need a look today. Each says what stands behind it;"
+        " none of them is a verdict."
+    )
+
+
+def news(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """One row a named site: the last day its rows speak of, and how old that is."""
+    oldest = stale_after()
+    quiet = pl.col("stage").is_in(["suspended", "closed"])
+    old = pl.col("age") > oldest
+    frame = queries.sites(viewer, filters)
+    batches = queries.events(viewer, _last_year(filters), by=("site", "event"))
+    started = batches.filter(event="started").select("site", "n")
+    return (
+        frame.join(started, on="site", how="left")
+        .with_columns(
+            pl.when(quiet)
+            .then(pl.lit("owes no reports"))
+            .when(pl.col("age").is_null())
+            .then(pl.lit("has never reported"))
+            .when(old)
+            .then(pl.lit("old: not shown as current"))
+            .otherwise(pl.lit("fresh"))
+            .alias("freshness"),
+            pl.when(old & ~quiet).then(pl.lit("high998")).otherwise(pl.lit("none"))
+            .alias("flag"),
+            pl.when(pl.col("last_day").is_null())
+            .then(pl.lit("not_reported"))
+            .otherwise(pl.lit("data"))
+            .alias("state"),
+            pl.when(pl.col("last_day").is_null())
+            .then(pl.lit("nothing was ever reported"))
+            .alias("reason"),
+        )
+        .sort("site")
+    )  # fmt: skip
+
+
+def _news_said(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return "You see no site by name, so none can be placed."
+    old = frame.filter(pl.col("flag") != "none")["site"].to_list()
+    what = f"{', '.join(old)}: nothing new for too long" if old else "all of them fresh"
+    return f"{frame.height} sites, {what}. Larger marks start more batches a year."
+
+
+def _map(frame: pl.DataFrame) -> go.Figure:
+    said = [
+        f"<b>{r['name']}</b><br>{r['kind'].replace('_', ' ')}, {r['stage']}<br>"
+        f"{r['n'] or 0} batches started in the last year<br>{r['freshness']}"
+        for r in frame.to_dicts()
+    ]
+    return figures.places(
+        frame.with_columns(pl.Series("hover", said, pl.String)).rename(
+            {"name": "label", "site": "slug"}
+        )
+    )
+
+
+def _notes(viewer: Viewer, filters: Filters) -> Component:
+    """Where each attention line leads, as links under the table."""
+    pages = attention(viewer, filters)["page"].unique().sort().to_list()
+    names = {"/failures": "Failure rates", "/quality": "Data quality",
+             "/capacity": "Capacity"}  # fmt: skip
+    links = [dcc.Link(names[p], href=p + filters.shared.to_query()) for p in pages]
+    parts = [part for link in links for part in (link, " ")]
+    return html.P(["See: ", *parts], className="note") if links else html.P()
+
+
+register(
+    __name__,
+    Page(
+        "/",
+        "Overview",
+        "What needs a look today, and how the network stands.",
+        order=10,
+        top=_tiles,
+        cards=(
+            Card(
+                "attention",
+                "What needs a look today",
+                attention,
+                _attention_said,
+                columns=(
+                    Column("site", "Where"),
+                    Column("what", "What"),
+                    Column("evidence", "Evidence"),
+                ),
+                note="Sites are flagged by the exact 99.8 % rule: of many sites that"
+                " do not differ at all, about one in a thousand is flagged as high.",
+            ),
+            Card(
+                "freshness",
+                "Where the sites are and how fresh their news is",
+                news,
+                _news_said,
+                _map,
+                columns=(
+                    Column("site", "Site"),
+                    Column("name", "Name"),
+                    Column("kind", "Kind"),
+                    Column("stage", "Stage"),
+                    Column("region", "Region"),
+                    Column("n", "Started in a year", "count"),
+                    Column("last_day", "Last news", "date"),
+                    Column("age", "Days ago", "count"),
+                    Column("freshness", "State of the news"),
+                ),
+                height=480,
+            ),
+        ),
+        foot=_notes,
+    ),
+)
