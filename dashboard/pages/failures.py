@@ -133,9 +133,13 @@ def _switched_said(frame: pl.DataFrame) -> str:
     )
 
 
-def causes(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+def network_causes(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Batches without a product by stage and category, over the sites asked for."""
-    frame = queries.failures(viewer, filters, by=("stage", "category"))
+    return causes(queries.failures(viewer, filters, by=("stage", "category")))
+
+
+def causes(frame: pl.DataFrame) -> pl.DataFrame:
+    """Counts by stage and category as labelled bars, the largest first."""
     label = pl.format(
         "{}: {}", *(pl.col(c).str.replace_all("_", " ") for c in ("stage", "category"))
     )
@@ -270,7 +274,7 @@ register(
             Card(
                 "failure-causes",
                 "Where batches are lost",
-                causes,
+                network_causes,
                 _causes_said,
                 figures.pareto,
                 metric="failure_cause",
