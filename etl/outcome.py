@@ -50,12 +50,16 @@ def batch_outcomes(judged: pl.DataFrame) -> pl.DataFrame:
         _GATE, maintain_order=True
     )
     whole = gates.with_columns(outcome.alias("outcome")).join(named, on=_GATE)
-    return whole.join(causes, on=_GATE, how="left").select(
-        *("assigned", "site", "batch"),
-        *SPECIFICATION,
-        *("gate", "outcome", "requirements", "failed", "undetermined"),
-        pl.col("failing").fill_null([]),
-        "sole_cause",
+    return (
+        whole.join(causes, on=_GATE, how="left")
+        .select(
+            *("assigned", "site", "batch"),
+            *SPECIFICATION,
+            *("gate", "outcome", "requirements", "failed", "undetermined"),
+            pl.col("failing").fill_null([]),
+            "sole_cause",
+        )
+        .sort(_GATE)
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from fractions import Fraction
+from functools import cached_property
 from typing import Final
 
 import polars as pl
@@ -120,18 +121,18 @@ class Criterion:
                 f"{' and '.join(missing)}; fill it in, or make it informative"
             )
 
-    @property
+    @cached_property
     def limited(self) -> bool:
         """Whether it demands anything: an informative criterion has no limit."""
         return self.status != "informative" and self.operator is not None
 
-    @property
+    @cached_property
     def alternatives(self) -> str | None:
         """The name of its or-group, of which any one criterion suffices."""
         name, _, logic = (self.logic_group or "").rpartition(":")
         return name if logic == "or" else None
 
-    @property
+    @cached_property
     def basis(self) -> str:
         """The unit in which it can be compared.
 
@@ -141,14 +142,14 @@ class Criterion:
         unit = basis_of(self.unit)[0]
         return "EU/mL" if unit == "EU/kg" and self.reference else unit
 
-    @property
+    @cached_property
     def reference(self) -> Fraction | None:
         """The kilograms per millilitre its specification fixes, where it fixes both."""
         if not self.reference_weight_kg or not self.reference_volume_ml:
             return None
         return exact(self.reference_weight_kg) / exact(self.reference_volume_ml)
 
-    @property
+    @cached_property
     def stated_limits(self) -> Limits | None:
         """Its interval on the basis of its own unit, before any reference weight."""
         if not self.limited or self.operator == "text":
@@ -164,7 +165,7 @@ class Criterion:
         }[self.operator or ""]
         return interval.scaled(basis_of(self.unit)[1])
 
-    @property
+    @cached_property
     def limits(self) -> Limits | None:
         """Its interval on the basis in which it is compared; None for a text."""
         stated = self.stated_limits
@@ -172,7 +173,7 @@ class Criterion:
             return stated
         return stated.scaled(self.reference or Fraction(1))
 
-    @property
+    @cached_property
     def accepted_texts(self) -> frozenset[str] | None:
         """The meanings it accepts; None for a figure.
 
