@@ -79,6 +79,14 @@
     });
   });
 
+  // A list near the right edge opens to the left. "toggle" does not bubble: capture it.
+  document.addEventListener("toggle", (event) => {
+    const list = event.target.querySelector && event.target.querySelector(".filter-options");
+    if (!list) return;
+    list.classList.remove("leftward");
+    if (list.getBoundingClientRect().right > window.innerWidth) list.classList.add("leftward");
+  }, true);
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     document.querySelectorAll("details.viewer[open], .filter details[open]").forEach((open) => {

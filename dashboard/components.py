@@ -163,7 +163,7 @@ def grid(frame: pl.DataFrame, columns: Sequence[Column], name: str) -> Component
     defs = [
         {
             "field": c.name,
-            "headerName": c.heading,
+            "headerName": f"{c.heading} (%)" if c.kind == "percent" else c.heading,
             **({} if c.kind in ("text", "date") else {"type": "rightAligned"}),
         }
         for c in columns
@@ -174,7 +174,8 @@ def grid(frame: pl.DataFrame, columns: Sequence[Column], name: str) -> Component
             id=name.lower().replace(" ", "-"),
             columnDefs=defs,
             rowData=[
-                {c.name: written(row[c.name], c.kind) for c in columns} for row in rows
+                {c.name: _sortable(row[c.name], c.kind) for c in columns}
+                for row in rows
             ],
             defaultColDef={"flex": 1, "minWidth": 110, "resizable": True},
             dashGridOptions={"pagination": True, "paginationPageSize": 50},
@@ -183,6 +184,14 @@ def grid(frame: pl.DataFrame, columns: Sequence[Column], name: str) -> Component
         role="region",
         **aria(label=name),
     )
+
+
+def _sortable(value: object, kind: Kind) -> object:
+    """A value that the browser sorts as people do: ISO dates, numbers as numbers."""
+    if isinstance(value, float):
+        shown = round(100 * value, 1) if kind == "percent" else value
+        return None if math.isnan(value) else shown
+    return str(value) if isinstance(value, date | datetime) else value
 
 
 def _columns(frame: pl.DataFrame) -> list[Column]:

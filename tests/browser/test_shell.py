@@ -31,6 +31,19 @@ def test_open_tables_menus_and_alerts_are_clean_too(toy: str, visiting: Opener) 
         visit.picture("toy everything open")
 
 
+@pytest.mark.parametrize("width", [390, 800, 1024, 1440])
+def test_no_open_list_makes_the_page_scroll_sideways(
+    toy: str, visiting: Opener, width: int
+) -> None:
+    with visiting(toy, width) as visit:
+        if width == 390:
+            visit.page.get_by_role("button", name="Filters").click()
+        for summary in visit.page.locator(".filter summary").all():
+            summary.click()
+            assert not visit.overflows()
+            visit.page.keyboard.press("Escape")
+
+
 def test_a_deep_link_shows_its_filters(toy: str, visiting: Opener) -> None:
     with visiting(f"{toy}/?from=2024-03&site=bergen,gent&definition=any") as visit:
         page = visit.page

@@ -1,4 +1,5 @@
 import logging
+from datetime import date
 from typing import Any
 
 import plotly.graph_objects as go
@@ -8,7 +9,7 @@ from dash.development.base_component import Component
 
 from dashboard import figures
 from dashboard.card import Card, render
-from dashboard.components import Column, table, written
+from dashboard.components import Column, grid, table, written
 from dashboard.filters import Filters
 from dashboard.viewer import Viewer
 
@@ -103,6 +104,17 @@ def test_a_long_table_stops_at_200_rows_and_points_to_the_csv() -> None:
     assert len(parts(made, "Tr")) == 201
     assert "The first 200 of 1\u202f234 rows." in text(made)
     assert parts(made, "A")[0].href == "/all.csv"
+
+
+def test_a_long_list_sorts_numbers_as_numbers_and_shows_shares_in_percent() -> None:
+    frame = pl.DataFrame({"share": [0.0813, None], "day": [date(2026, 1, 2)] * 2})
+    columns = (Column("share", "Share", "percent"), Column("day", "Day", "date"))
+    (made,) = parts(grid(frame, columns, "Shares"), "AgGrid")
+    assert made.rowData == [
+        {"share": 8.1, "day": "2026-01-02"},
+        {"share": None, "day": "2026-01-02"},
+    ]
+    assert made.columnDefs[0]["headerName"] == "Share (%)"
 
 
 @pytest.mark.parametrize(
