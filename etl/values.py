@@ -29,7 +29,7 @@ class Style:
 
 # What exports and people leave where there is nothing.
 EMPTY: Final = ("", "-", "--", "na", "n.a", "n/a", "#n/a", "nd", "n.d", "null", "nan")
-_COMPARATORS: Final = {
+COMPARATORS: Final = {
     "≤": "<=",
     "≦": "<=",
     "⩽": "<=",
@@ -144,7 +144,7 @@ def _numbers(text: pl.Series, style: Style) -> pl.DataFrame:
     value = written.cast(pl.Float64, strict=False) + 0.0
     frame = frame.with_columns(
         value=pl.when(value.is_finite() & ~pl.col("ambiguous")).then(value),
-        comparator=pl.col("comparator").replace(_COMPARATORS),
+        comparator=pl.col("comparator").replace(COMPARATORS),
     )
     return _kept(
         frame.select("comparator", "value", "tail", reason=_number_reason(style))

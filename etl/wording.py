@@ -1,0 +1,136 @@
+"""Columns of words read: slugs, words of a vocabulary, parameters, units, lots, texts.
+
+Capitals, blanks and hyphens do not matter (`Hospital exemption` is
+`hospital_exemption`); any other word is refused with the one it may have meant. Each
+reader gives the columns value, reason and expected.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from etl.contract.parameters import OWN_ASSAY, parameters
+from etl.contract.units import unit_expr, units
+from etl.contract.vocabulary import VOCABULARIES
+from etl.contract.words import plain_expr, slug_expr
+from etl.sentences import unknown_parameter, unknown_word
+from etl.values import COMPARATORS, distinctly, is_empty
+
+_LONGEST: Final = 200
+_NAME: Final = "a short name with a letter or a digit in it"
+# More unknown words than this are a wrong column, and no hint helps.
+_HINTS: Final = 200
+
+
+def worded(text: pl.Series, meta: Mapping[str, Any], site: str) -> pl.DataFrame:
+    """A column of words read by the kind that its schema gives it.
+
+    `site` is whose TOML file a refused word can be translated in.
+    """
+    match meta["kind"]:
+        case "word":
+            return _words(text, meta["vocabulary"], site)
+        case "parameter":
+            return _parameters(text, site)
+        case "unit":
+            return _units(text, site)
+        case kind:
+            return _said(text, _TEXTS[kind])
+
+
+def _words(text: pl.Series, vocabulary: str, site: str) -> pl.DataFrame:
+    known = VOCABULARIES[vocabulary]
+    return _listed(text, set(known), lambda word: unknown_word(word, known, site))
+
+
+def _parameters(text: pl.Series, site: str) -> pl.DataFrame:
+    return _listed(
+        text, set(parameters()), lambda word: unknown_parameter(word, site), OWN_ASSAY
+    )
+
+
+def _listed(
+    text: pl.Series, known: set[str], hint: Callable[[str], str], more: str = "^$"
+) -> pl.DataFrame:
+    """Words of a list, whatever their capitals, blanks and hyphens."""
+
+    def read(once: pl.Series) -> pl.DataFrame:
+        said = plain_expr(pl.col("text")).replace(COMPARATORS)
+        word = pl.coalesce(
+            pl.when(said.is_in(known)).then(said),
+            said.str.replace_all("[ -]+", "_"),
+        )
+        listed = word.is_in(known) | word.str.contains(more)
+        frame = (
+            once.alias("text")
+            .to_frame()
+            .select(
+                "text",
+                value=pl.when(listed & ~_blank(known)).then(word),
+                reason=pl.when(~listed & ~is_empty(pl.col("text"))).then(
+                    pl.lit("vocabulary")
+                ),
+            )
+        )
+        return _hinted(frame, hint)
+
+    return distinctly(text, read)
+
+
+def _blank(known: set[str]) -> pl.Expr:
+    """`-` is a word where the list has it, and nothing everywhere else."""
+    return is_empty(pl.col("text")) & pl.lit("-" not in known)
+
+
+def _hinted(frame: pl.DataFrame, hint: Callable[[str], str]) -> pl.DataFrame:
+    unknown = frame.filter(pl.col("reason").is_not_null())["text"].head(_HINTS)
+    said = {word: hint(word) for word in unknown}
+    expected = pl.when(pl.col("reason").is_not_null()).then(
+        pl.col("text").replace_strict(said, default=hint(""), return_dtype=pl.String)
+    )
+    return frame.with_columns(expected=expected).drop("text")
+
+
+def _units(text: pl.Series, site: str) -> pl.DataFrame:
+    known = tuple(units())
+
+    def read(once: pl.Series) -> pl.DataFrame:
+        nothing = is_empty(pl.col("text"))
+        frame = (
+            once.alias("text").to_frame().with_columns(value=unit_expr(pl.col("text")))
+        )
+        unknown = pl.col("value").is_null() & ~nothing
+        frame = frame.with_columns(reason=pl.when(unknown).then(pl.lit("vocabulary")))
+        return _hinted(frame, lambda word: unknown_word(word, known, site))
+
+    return distinctly(text, read)
+
+
+def _said(text: pl.Series, value: pl.Expr) -> pl.DataFrame:
+    """Texts; one that holds nothing but signs is no name (`name`)."""
+
+    def read(once: pl.Series) -> pl.DataFrame:
+        frame = once.alias("text").to_frame().with_columns(value=value)
+        wrong = (pl.col("value") == "") | (pl.col("value").str.len_chars() > _LONGEST)
+        filled = ~is_empty(pl.col("text"))
+        return frame.select(
+            value=pl.when(~wrong & filled).then("value"),
+            reason=pl.when(wrong & filled).then(pl.lit("name")),
+            expected=pl.when(wrong & filled).then(pl.lit(_NAME)),
+        )
+
+    return distinctly(text, read)
+
+
+def _tidy() -> pl.Expr:
+    return pl.col("text").str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+_TEXTS: Final = {
+    "slug": slug_expr(pl.col("text")),
+    "pseudonym": _tidy(),
+    "text": _tidy(),
+    # `ab-12 3` and `AB123` are one lot, whoever wrote it down.
+    "lot": pl.col("text").str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}]", ""),
+}
