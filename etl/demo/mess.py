@@ -106,7 +106,7 @@ def _emptied(notation: Notation, row: Row) -> Row:
 
 
 IMPOSSIBLE = Flaw("batch", "no_such_day", "started", _impossible)
-UNKNOWN = Flaw("batch", "word", "pathway", _said("batch", "pathway", "whatever"))
+UNKNOWN = Flaw("batch", "vocabulary", "pathway", _said("batch", "pathway", "whatever"))
 BACKWARDS = Flaw("batch", "harvested_before_started", None, _harvest_first)
 ADDRESSED = Flaw(
     "batch", "identifier", "outcome", _said("batch", "outcome", "ask maria@example.org")
