@@ -1,0 +1,88 @@
+"""What a person sees of a pull in the terminal: a bar a site, then what came of it."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from etl.collect import Step, Window
+from etl.run import RunResult
+from etl.run import pull as run
+from etl.sound import load_sound
+
+FAILED = 1
+PARTIAL = 3
+_COUNTED = ("records", "read", "good", "repeated", "rejected")
+
+
+def pull(folder: Path, sites: Sequence[str], window: Window) -> RunResult:
+    """What one pull of a network folder came to, with its progress on stderr."""
+    sound = load_sound(folder, os.environ)
+    sound.expect(sites)
+    with bars() as progress:
+        return run(sound.network, sites, window, progress, sound.failures)
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[Step], None]]:
+    """A bar for each site, on stderr; give it each step as it happens."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: Step) -> None:
+            if step.site not in tasks:
+                tasks[step.site] = progress.add_task(
+                    step.site, total=step.total, rows=0
+                )
+            progress.update(tasks[step.site], completed=step.done, rows=step.rows)
+
+        yield show
+
+
+def show(result: RunResult, as_json: bool) -> int:
+    """Print what a run came to, and give the exit code that says it in a number."""
+    if as_json:
+        click.echo(_as_json(result))
+    else:
+        Console().print(_as_table(result))
+        click.echo(f"Published: {result.snapshot}")
+    for failure in result.failures:
+        place = f"site {failure.site}, source {failure.source}"
+        click.echo(f"Problem: {place}: {failure.message}", err=True)
+    if not result.failures:
+        return 0
+    answered = {counts.site for counts in result.datasets} & set(result.sites)
+    return PARTIAL if answered else FAILED
+
+
+def _as_json(result: RunResult) -> str:
+    said = {
+        "snapshot": str(result.snapshot),
+        "run": result.run,
+        "datasets": [asdict(counts) for counts in result.datasets],
+        "failures": [asdict(failure) for failure in result.failures],
+    }
+    return json.dumps(said, indent=1)
+
+
+def _as_table(result: RunResult) -> Table:
+    table = Table("site", "dataset", title=f"Run {result.run}")
+    for column in _COUNTED:
+        table.add_column(column, justify="right")
+    for counts in result.datasets:
+        figures = [f"{getattr(counts, column):,}" for column in _COUNTED]
+        table.add_row(counts.site, counts.dataset, *figures)
+    return table

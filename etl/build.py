@@ -1,0 +1,141 @@
+"""The hub half: what lies in the archive becomes what stands in the warehouse.
+
+The archive may hold more than this run brought: a run that was killed after a bundle
+was kept leaves it here, and hands or other machines may bring bundles late.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import polars as pl
+
+from etl.bundle import Archive, Manifest
+from etl.check import check
+from etl.contract.schemas import SCHEMAS
+from etl.fold import Arrival, State, fold
+from etl.ledger import Failure
+from etl.mapping import REJECT_SCHEMA
+from etl.network import Network
+from etl.report import report
+from etl.store import Warehouse
+
+# Who sends what the hub itself writes; no site's slug begins like this.
+HUB = "_network"
+
+
+def build(
+    warehouse: Warehouse, archive: Archive, network: Network, run: int, *, kept: bool
+) -> list[Failure]:
+    """Bring every new bundle into the warehouse; gives what is odd about them.
+
+    `kept` says that some sites' files could not be read, so that a site that is
+    missing from the network is not taken for one that left it.
+    """
+    odd: list[Failure] = []
+    hub = {"site": _sites(network), "product": _products(network)}
+    for dataset, rows in hub.items():
+        _write(warehouse, run, dataset, rows, complete=not kept)
+    for manifests in _pending(archive, warehouse):
+        odd += _land(warehouse, archive, network, run, manifests)
+    _write(warehouse, run, "report", report(warehouse, network), complete=not kept)
+    return odd
+
+
+def _pending(archive: Archive, warehouse: Warehouse) -> Iterator[list[Manifest]]:
+    """The bundles that are not in the warehouse yet, by sender and dataset."""
+    applied = warehouse.bundle_names()
+    new = [
+        archive.manifest(site, name)
+        for site, name in archive.names()
+        if name not in applied
+    ]
+    new.sort(key=lambda m: (m.site, m.dataset, m.rank))
+    for _, group in groupby(new, key=lambda m: (m.site, m.dataset)):
+        yield list(group)
+
+
+def _land(
+    warehouse: Warehouse,
+    archive: Archive,
+    network: Network,
+    run: int,
+    new: Sequence[Manifest],
+) -> list[Failure]:
+    """Check the new bundles of one sender and dataset, and lay them over the rest."""
+    site, dataset = new[0].site, new[0].dataset
+    known = warehouse.standing(site, dataset)
+    arrivals = [check(archive.load(manifest), network) for manifest in new]
+    for arrival in arrivals:
+        warehouse.note(run, arrival)
+    earlier = _overtaken(warehouse, archive, new)
+    replayed = [check(archive.load(manifest), network) for manifest in earlier]
+    warehouse.apply(run, fold([*replayed, *arrivals], whole=bool(earlier)))
+    return [odd for arrival in arrivals if known for odd in _oddities(arrival, known)]
+
+
+def _overtaken(
+    warehouse: Warehouse, archive: Archive, new: Sequence[Manifest]
+) -> list[Manifest]:
+    """The bundles already applied that must be applied again after a late one.
+
+    None when the new ones are the newest. Nothing before the last complete bundle
+    matters, so a replay is short.
+    """
+    applied = warehouse.bundles(new[0].site, new[0].dataset)
+    manifests = [archive.manifest(new[0].site, name) for name in applied["bundle"]]
+    if not manifests or manifests[-1].rank < new[0].rank:
+        return []
+    complete = applied["complete"].to_list()
+    last = max((i for i, whole in enumerate(complete) if whole), default=0)
+    return manifests[last:]
+
+
+def _oddities(arrival: Arrival, known: int) -> Iterator[Failure]:
+    """An answer that would empty what is known is an event, never a deletion."""
+    manifest = arrival.manifest
+    dataset = manifest.dataset
+    kept = f"The {known} rows known of `{dataset}` are kept."
+    for part in manifest.parts:
+        if part.since is None and part.records == 0:
+            yield Failure(
+                manifest.site,
+                part.source,
+                f'"{part.location}" answered with nothing. {kept} See whether the '
+                "export still works and the account may still read it.",
+            )
+    if manifest.read and not arrival.good.height:
+        yield Failure(
+            manifest.site,
+            manifest.parts[0].source,
+            f"Every row of `{dataset}` was refused. {kept} The rejects say why; "
+            "mostly a date style or a list of codes has changed.",
+        )
+
+
+def _write(
+    warehouse: Warehouse, run: int, dataset: str, rows: pl.DataFrame, *, complete: bool
+) -> None:
+    """Rows of the hub's own, which come from its settings and not from a bundle."""
+    nowhere = pl.lit(None, pl.String)
+    valid: pl.DataFrame = SCHEMAS[dataset].validate(rows, cast=True)
+    good = valid.with_columns(origin=nowhere, ref=nowhere, bundle=nowhere)
+    rejects = pl.DataFrame(schema={**REJECT_SCHEMA, "bundle": pl.String})
+    warehouse.apply(run, State(HUB, dataset, complete, good, rejects))
+
+
+def _sites(network: Network) -> pl.DataFrame:
+    return _rows(
+        "site",
+        [
+            {"site": site.slug, **site.info.model_dump(exclude={"laboratories"})}
+            for site in network.sites.values()
+        ],
+    )
+
+
+def _products(network: Network) -> pl.DataFrame:
+    return _rows("product", [each.model_dump() for each in network.products])
+
+
+def _rows(dataset: str, rows: Sequence[dict[str, object]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMAS[dataset].create_empty().schema)

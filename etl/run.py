@@ -1,0 +1,201 @@
+"""One run: sites → bundles → checks → warehouse → marts → snapshot.
+
+Sites are asked at the same time and each fails alone. What they said is in the archive
+before the warehouse is touched, and the warehouse is whole before the snapshot is: a
+run that is killed anywhere leaves the old figures, and the next one finishes it.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+
+import polars as pl
+
+from connectors import ConfigError
+from etl import ledger
+from etl.build import build
+from etl.bundle import Archive
+from etl.collect import Collection, Mark, Step, Window
+from etl.ledger import Failure
+from etl.network import Network, Site
+from etl.publish import Edition, latest, publish
+from etl.published import with_library
+from etl.settings_mistakes import did_you_mean
+from etl.store import Warehouse
+
+# Most of a pull is waiting for other people's machines.
+AT_ONCE: Final = 6
+WHAT_IS_NEW: Final = Window()
+Progress = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one site sent of one dataset: read = good + rejected, repeated in good."""
+
+    site: str
+    dataset: str
+    records: int
+    read: int
+    good: int
+    repeated: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run brought in, which sources did not answer, and what it published."""
+
+    run: int
+    snapshot: Path
+    sites: tuple[str, ...]
+    datasets: tuple[Counts, ...]
+    failures: tuple[Failure, ...]
+
+
+def data_folder(network: Path) -> Path:
+    """Where everything is kept that a run makes, inside the network folder."""
+    return network / "data"
+
+
+def pull(
+    network: Network,
+    sites: Sequence[str] = (),
+    window: Window = WHAT_IS_NEW,
+    progress: Progress = lambda step: None,
+    failures: Sequence[Failure] = (),
+) -> RunResult:
+    """Ask the sites (all, unless named), and publish what is known then.
+
+    The published library goes along every time, through the same steps and unseen. A
+    site that fails is noted and keeps what is known of it. `failures` are those of
+    sites that could not even be asked, because their file has a mistake. ConfigError
+    for a site that is not in the network; PocnetError while another run is writing.
+    """
+    chosen = _chosen(network, sites)
+    whole = with_library(network)
+    library = [s for slug, s in whole.sites.items() if slug not in network.sites]
+    data = data_folder(network.folder)
+    archive, snapshots = Archive(data / "archive"), data / "snapshots"
+    started = datetime.now(UTC)
+    with Warehouse(data / "warehouse.duckdb") as warehouse:
+        archive.sweep()
+        asking = [_collection(s, warehouse, window) for s in (*chosen, *library)]
+        found = [*failures, *_gather(asking, archive, _only(chosen, progress))]
+        with warehouse.run(started, after=latest(snapshots)) as run:
+            found += build(warehouse, archive, whole, run, kept=bool(failures))
+            warehouse.finish(run, found)
+        snapshot = publish(warehouse, _edition(network), run, snapshots)
+        counts = _counts(warehouse, run, network)
+    return RunResult(run, snapshot, tuple(s.slug for s in chosen), counts, tuple(found))
+
+
+def _only(sites: Sequence[Site], progress: Progress) -> Progress:
+    """The progress of these sites alone."""
+    slugs = {site.slug for site in sites}
+    return lambda step: progress(step) if step.site in slugs else None
+
+
+def _edition(network: Network) -> Edition:
+    rules = {
+        "reporting": network.reporting.model_dump(mode="json"),
+        "disclosure": network.disclosure.model_dump(mode="json"),
+    }
+    return Edition(network.name, network.today(), rules)
+
+
+def _counts(warehouse: Warehouse, run: int, network: Network) -> tuple[Counts, ...]:
+    """What the network's own sites sent; the library's counts are in the snapshot."""
+    counted = warehouse.query(ledger.counts(warehouse.table)).filter(
+        pl.col("run") == run, pl.col("site").is_in(list(network.sites))
+    )
+    rows = counted.drop("run", "arrived_at").sort("site", "dataset")
+    return tuple(Counts(**row) for row in rows.iter_rows(named=True))
+
+
+def _chosen(network: Network, sites: Sequence[str]) -> list[Site]:
+    for slug in sites:
+        if slug not in network.sites:
+            hint = did_you_mean(slug, network.sites)
+            raise ConfigError(f'There is no site "{slug}" in this network{hint}.')
+    return [s for s in network.sites.values() if not sites or s.slug in sites]
+
+
+def _collection(site: Site, warehouse: Warehouse, window: Window) -> Collection:
+    """The site, to be asked from where its last pull ended."""
+    marks = {}
+    for dataset in {rules.name for rules in site.datasets}:
+        last = warehouse.bundles(site.slug, dataset).tail(1).to_dicts()
+        if last:
+            marks[dataset] = Mark(last[0]["mapping"], tuple(last[0]["watermarks"]))
+    return Collection(site, marks, window)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A site has been asked; `fault` is what no site can be blamed for."""
+
+    collection: Collection
+    fault: BaseException | None = None
+
+
+def _gather(
+    asking: Sequence[Collection], archive: Archive, progress: Progress
+) -> list[Failure]:
+    """Ask all the sites, a few at a time, and put what they say in the archive.
+
+    The threads are daemons: when the pull is interrupted, a site that is slow to
+    answer cannot keep the process alive.
+    """
+    waiting, news = SimpleQueue[Collection](), SimpleQueue[Step | _Done]()
+    stop = threading.Event()
+    for collection in asking:
+        waiting.put(collection)
+    for _ in range(min(AT_ONCE, len(asking))):
+        worker = threading.Thread(
+            target=_work, args=(waiting, news, archive, stop), daemon=True
+        )
+        worker.start()
+    try:
+        return _heard(news, len(asking), progress)
+    finally:
+        stop.set()
+
+
+def _work(
+    waiting: "SimpleQueue[Collection]",
+    news: "SimpleQueue[Step | _Done]",
+    archive: Archive,
+    stop: threading.Event,
+) -> None:
+    while not (stop.is_set() or waiting.empty()):
+        try:
+            collection = waiting.get_nowait()
+        except Empty:
+            return
+        try:
+            for bundle in collection.bundles(news.put, stop):
+                archive.put(bundle)
+            news.put(_Done(collection))
+        except BaseException as fault:
+            news.put(_Done(collection, fault))
+
+
+def _heard(
+    news: "SimpleQueue[Step | _Done]", sites: int, progress: Progress
+) -> list[Failure]:
+    failures: list[Failure] = []
+    while sites:
+        said = news.get()
+        if isinstance(said, Step):
+            progress(said)
+            continue
+        if said.fault:
+            raise said.fault
+        failures += said.collection.failures
+        sites -= 1
+    return failures
