@@ -21,7 +21,8 @@ Row = dict[str, str | None]
 class Flaw:
     """One wrong record: its dataset, the rule it breaks and what makes it wrong.
 
-    A `repeat` breaks no rule: it is good and counted as repeated.
+    A `repeat` breaks no rule: it is good and counted as repeated. A result of a batch
+    that was never sent is good as well, and becomes a finding.
     """
 
     dataset: str
@@ -59,11 +60,13 @@ class Count:
         return [
             {"site": self.site, "dataset": self.dataset, "rule": flaw.rule,
              "column": flaw.column, "count": 1}
-            for flaw in self.flaws if flaw.rule != REPEAT
+            for flaw in self.flaws if flaw.rule not in (REPEAT, ORPHAN)
         ]  # fmt: skip
 
 
 REPEAT = "repeat"
+ORPHAN = "result_without_batch"
+NEVER_SENT = "TH99-999"
 
 
 def _said(dataset: str, column: str, text: str) -> Callable[[Notation, Row], Row]:
@@ -113,6 +116,7 @@ ADDRESSED = Flaw(
 )
 WORDED = Flaw("batch", "number", "labour_hours", _said("batch", "labour_hours", "many"))
 EMPTY = Flaw("result", "empty_record", None, _emptied)
+STRAY = Flaw("result", ORPHAN, "batch", _said("result", "batch", NEVER_SENT))
 TWICE = Flaw("result", REPEAT, None, _again)
 RELEASED_TWICE = Flaw("release", REPEAT, None, _again)
 BOOKED = Flaw("capacity", "number", "used", _said("capacity", "used", "full"))
@@ -124,7 +128,7 @@ FLAWS: dict[str, tuple[Flaw, ...]] = {
     "garonnette": (ADDRESSED, UNKNOWN),
     "padanella": (IMPOSSIBLE, BOOKED),
     "cheviotdale": (TWICE, BACKWARDS),
-    "thameslea": (WORDED, RELEASED_TWICE),
+    "thameslea": (WORDED, RELEASED_TWICE, STRAY),
     "lutecine": (IMPOSSIBLE, ADDRESSED),
     "manzanera": (BACKWARDS,),
     "pujiang": (UNKNOWN, TWICE),
@@ -153,7 +157,8 @@ def _count(count: Count, entry: Entry, flaws: list[Flaw]) -> None:
     again = sum(flaw.rule == REPEAT for flaw in flaws)
     count.records += entry.table.height + len(flaws)
     count.read += sound + len(flaws)
-    count.good += sound + again
+    stray = sum(flaw.rule == ORPHAN for flaw in flaws)
+    count.good += sound + again + stray
     count.repeated += again
     count.flaws += flaws
 

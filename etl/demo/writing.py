@@ -17,6 +17,7 @@ from etl.demo.products import frame as products
 from etl.demo.systems import build, secret, variable
 from etl.demo.truth import truths
 from etl.demo.world import TODAY, Part, World, site_frame
+from etl.pseudonym import pseudonym
 
 ADDRESS = "http://127.0.0.1:8051"
 
@@ -30,7 +31,7 @@ def write_network(world: World, folder: Path, base_url: str = ADDRESS) -> None:
     for name in ("sites", "secrets"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "network.toml").write_text(_network_toml(), encoding="utf-8")
-    told = truths(world) | {"rejects": [], "counts": []}
+    told = truths(world) | {"rejects": [], "findings": [], "counts": []}
     for part in world.parts:
         _write_site(world, part, folder, base_url, told)
     told["rejects"].sort(key=lambda r: (r["site"], r["dataset"], r["rule"]))
@@ -71,6 +72,9 @@ def _write_site(
     for count in counts:
         told["counts"].append(count.counted())
         told["rejects"] += count.rejected_rows()
+        told["findings"] += [
+            _finding(part) for f in count.flaws if f.rule == mess.ORPHAN
+        ]
     secrets = {f"POCNET_KEY_{variable(member)}": part.key}
     if system.standin is not None:
         secrets[f"POCNET_TOKEN_{variable(member)}"] = secret(member, "token")
@@ -83,6 +87,13 @@ def _write_site(
     head = [_site_toml(world, part), _table("source.main", system.options)]
     text = "\n".join([*head, *_ways(part), *datasets])
     (folder / "sites" / f"{member.slug}.toml").write_text(text, encoding="utf-8")
+
+
+def _finding(part: Part) -> dict[str, str]:
+    """The result of a batch that was never sent, as the network comes to know it."""
+    slug = part.member.slug
+    never = pseudonym(mess.NEVER_SENT, slug, part.key, KEY_ID)
+    return {"site": slug, "dataset": "result", "rule": mess.ORPHAN, "batch": never}
 
 
 def _site_toml(world: World, part: Part) -> str:
