@@ -77,7 +77,7 @@ def check(bundle: Bundle, network: Network) -> Arrival:
     )
     known = _known(network, manifest.site)
     checked = check_rows(bundle.rows, manifest.dataset, reading, known)
-    rejects = pl.concat([bundle.rejects.select(REJECT_SCHEMA), checked.rejects])
+    rejects = pl.concat([bundle.rejects.select(*REJECT_SCHEMA), checked.rejects])
     return Arrival(
         manifest=manifest,
         good=checked.good,

@@ -148,10 +148,10 @@ def _rows_said(frame: pl.DataFrame) -> str:
 def _findings_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return _NOT_YOURS
-    errors = frame.filter(pl.col("severity") == "error").height
+    weighty = frame.filter(pl.col("severity") != "minor").height
     return (
-        f"{frame.height} rows contradict another row, {errors} of them an error."
-        " They are counted as sent; somebody at the site should look."
+        f"{frame.height} things contradict another row, {weighty} of them more than"
+        " minor. They are counted as sent; somebody at the site should look."
     )
 
 

@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from etl import rules
+from etl.contract.schemas import SCHEMAS
 from etl.outcome import batch_outcomes, discordance
 from etl.replay import in_force, judge
 
@@ -54,10 +55,10 @@ def _judge(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _find(connection: duckdb.DuckDBPyConnection) -> None:
     """Tables `finding` and `rule_count`: what the rows say against each other."""
-    tables = {name: connection.sql(f"from {name}").pl() for name in rules.TABLES}
-    findings, counts = rules.find(tables)
-    _create(connection, "finding", findings)
-    _create(connection, "rule_count", counts)
+    tables = {name: connection.sql(f'from "{name}"').pl() for name in SCHEMAS}
+    found = rules.find(tables)
+    _create(connection, "finding", found.findings)
+    _create(connection, "rule_count", found.counts)
 
 
 def _create(
