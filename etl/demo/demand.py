@@ -100,7 +100,7 @@ def _made(
         "closed": np.minimum(ended + wait, NEVER),
     }
     keys = pl.Series([f"P-{i + 1:06d}" for i in first.tolist()], dtype=pl.String)
-    return _orders(site, keys, batches["product"][first], days, reason, rng)
+    return _orders(site, (keys, batches["product"][first]), days, reason, rng)
 
 
 def _unmade(site: Site, made: Chains, rng: np.random.Generator) -> list[pl.DataFrame]:
@@ -120,9 +120,9 @@ def _unmade(site: Site, made: Chains, rng: np.random.Generator) -> list[pl.DataF
     never = np.full(waiting, NEVER)
     open_ = {"slot": now, "collected": never, "closed": never}
     return [
-        _orders(site, _keys("Q", gone), _pick(products, gone, rng), closed,
+        _orders(site, (_keys("Q", gone), _pick(products, gone, rng)), closed,
                 rng.choice(WITHOUT_BATCH, gone), rng),
-        _orders(site, _keys("W", waiting), _pick(products, waiting, rng), open_,
+        _orders(site, (_keys("W", waiting), _pick(products, waiting, rng)), open_,
                 np.full(waiting, "other"), rng),
     ]  # fmt: skip
 
@@ -137,12 +137,12 @@ def _pick(products: list[str], count: int, rng: np.random.Generator) -> pl.Serie
 
 def _orders(
     site: Site,
-    keys: pl.Series,
-    product: pl.Series,
+    named: tuple[pl.Series, pl.Series],
     days: dict[str, Ints],
     reason: np.ndarray,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
+    keys, product = named
     size = len(keys)
     ordered = days["slot"] - rng.gamma(1.6, 8, size).astype(np.int64) - 1
     closed = dates(days["closed"], site.horizon)

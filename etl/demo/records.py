@@ -76,67 +76,92 @@ def numbers(site: Site) -> pl.Series:
 
 def batch_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
     """The site's `batch` rows; order and attempt are filled in by its demand."""
-    fate, ended = site.gather("fate"), site.gather("ended")
-    harvest, infused = site.gather("harvest"), site.gather("infused")
-    seen = {"harvested": harvest <= site.horizon, "ended": ended <= site.horizon}
+    frozen = rng.random(len(site.start)) < 0.15
+    made = _made_of(site, frozen, rng)
+    return pl.DataFrame(_lived(site, frozen, rng) | made | _amounts(site, rng))
+
+
+def _lived(
+    site: Site, frozen: np.ndarray, rng: np.random.Generator
+) -> dict[str, pl.Series]:
+    """What each batch is, its days, and what became of it."""
+    size, lines, fate = len(site.start), site.member.lines, site.gather("fate")
+    late_start = rng.integers(0, 2, size)
+    collected = site.start - np.where(frozen, rng.integers(5, 21, size), 1)
+    days = {
+        "collected": collected,
+        "received": collected + 1 - late_start,
+        "started": site.start,
+        "harvested": site.gather("harvest"),
+        "infused": site.gather("infused"),
+        "ended": site.gather("ended"),
+    }
     stage, category = _reasons(site, fate)
-    late_start = rng.integers(0, 2, len(fate))
-    cells, planned, doses = _amounts(site, rng)
-    decided = np.minimum(site.gather("provisional"), site.gather("final"))
-    out = (fate <= OUT_OF_SPEC) & (decided <= site.horizon)
-    lines = site.member.lines
-    frozen = rng.random(len(fate)) < 0.15
-    collected = site.start - np.where(frozen, rng.integers(5, 21, len(fate)), 1)
-    size = len(fate)
-    return pl.DataFrame(
-        {
-            "site": pl.repeat(site.member.slug, size, eager=True),
-            "batch": site.batch,
-            **{
-                name: pl.Series(
-                    [getattr(lines[i], name) for i in site.line], dtype=pl.String
-                )
-                for name in ("product", "pathway", "trial")
-            },
-            "collected": dates(collected, site.horizon),
-            "received": dates(collected + 1 - late_start, site.horizon),
-            "started": dates(site.start, site.horizon),
-            "harvested": dates(harvest, site.horizon),
-            "infused": dates(infused, site.horizon),
-            "ended": dates(ended, site.horizon),
-            "outcome": _outcomes(site, fate, decided, ended),
-            "failure_stage": blank(stage, seen["ended"]),
-            "failure_category": blank(category, seen["ended"]),
-            "process": pl.repeat(site.member.process, size, eager=True),
-            "facility_grade": pl.repeat("b", size, eager=True),
-            "medium": _either(rng.random(size) < 0.7, "texmacs", "x-vivo-15"),
-            "starting_material": _either(frozen, "frozen", "fresh"),
-            "cells_planned": pl.Series(planned),
-            "cells_final": blank(pl.Series(cells), seen["harvested"]),
-            "final_volume_ml": blank(
-                pl.Series(np.round(rng.uniform(90, 110, size), 1)), seen["harvested"]
-            ),
-            "recipient_weight_band_kg": _weights(site, rng),
-            "doses_made": blank(pl.Series(doses), seen["harvested"]),
-            "doses_released": blank(pl.Series(np.where(out, doses, 0)),
-                                    out | seen["ended"]),
-            "doses_infused": blank(
-                pl.Series(np.where(infused <= site.horizon, 1, 0)), seen["ended"]
-            ),
-            "labour_hours": blank(
-                pl.Series(np.round(rng.normal(78, 11, size).clip(20), 1)), seen["ended"]
-            ),
-        }
-    )  # fmt: skip
+    over = days["ended"] <= site.horizon
+    return {
+        "site": pl.repeat(site.member.slug, size, eager=True),
+        "batch": site.batch,
+        **{
+            name: pl.Series(
+                [getattr(lines[i], name) for i in site.line], dtype=pl.String
+            )
+            for name in ("product", "pathway", "trial")
+        },
+        **{name: dates(day, site.horizon) for name, day in days.items()},
+        "outcome": _outcomes(site, fate, days["ended"]),
+        "failure_stage": blank(stage, over),
+        "failure_category": blank(category, over),
+    }
+
+
+def _made_of(
+    site: Site, frozen: np.ndarray, rng: np.random.Generator
+) -> dict[str, pl.Series]:
+    size = len(site.start)
+    return {
+        "process": pl.repeat(site.member.process, size, eager=True),
+        "facility_grade": pl.repeat("b", size, eager=True),
+        "medium": _either(rng.random(size) < 0.7, "texmacs", "x-vivo-15"),
+        "starting_material": _either(frozen, "frozen", "fresh"),
+    }
+
+
+def _amounts(site: Site, rng: np.random.Generator) -> dict[str, pl.Series]:
+    """Cells, volumes, doses and hours, as far as they are known by now."""
+    size = len(site.start)
+    cells, planned, doses = _cells_and_doses(site, rng)
+    harvested = site.gather("harvest") <= site.horizon
+    over = site.gather("ended") <= site.horizon
+    released = (site.gather("fate") <= OUT_OF_SPEC) & (_decided(site) <= site.horizon)
+    infused = site.gather("infused") <= site.horizon
+    volume = pl.Series(np.round(rng.uniform(90, 110, size), 1))
+    hours = pl.Series(np.round(rng.normal(78, 11, size).clip(20), 1))
+    return {
+        "cells_planned": pl.Series(planned),
+        "cells_final": blank(pl.Series(cells), harvested),
+        "final_volume_ml": blank(volume, harvested),
+        "recipient_weight_band_kg": _weights(site, rng),
+        "doses_made": blank(pl.Series(doses), harvested),
+        "doses_released": blank(
+            pl.Series(np.where(released, doses, 0)), released | over
+        ),
+        "doses_infused": blank(pl.Series(infused.astype(np.int64)), over),
+        "labour_hours": blank(hours, over),
+    }
+
+
+def _decided(site: Site) -> Ints:
+    """The day of the first decision on each batch."""
+    return np.minimum(site.gather("provisional"), site.gather("final"))
 
 
 def _either(first: np.ndarray, yes: str, no: str) -> pl.Series:
     return pl.Series(np.where(first, yes, no), dtype=pl.String)
 
 
-def _outcomes(site: Site, fate: Ints, decided: Ints, ended: Ints) -> pl.Series:
+def _outcomes(site: Site, fate: Ints, ended: Ints) -> pl.Series:
     """The site's own word for what became of a batch, once it knows."""
-    settled = np.where(fate <= REJECTED, decided, ended) <= site.horizon
+    settled = np.where(fate <= REJECTED, _decided(site), ended) <= site.horizon
     return pl.Series(np.where(settled, WORDS[fate], "in_process"), dtype=pl.String)
 
 
@@ -160,7 +185,9 @@ def _reasons(site: Site, fate: Ints) -> tuple[pl.Series, pl.Series]:
     )
 
 
-def _amounts(site: Site, rng: np.random.Generator) -> tuple[Floats, Floats, Ints]:
+def _cells_and_doses(
+    site: Site, rng: np.random.Generator
+) -> tuple[Floats, Floats, Ints]:
     """Cells at the end, cells planned and doses, by each product's usual range."""
     size = len(site.start)
     cells, planned = np.zeros(size), np.zeros(size)
