@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.values import Style, bands, counts, numbers, plain_numbers
@@ -131,6 +131,7 @@ def written(value: float, decimal: str, power: str) -> str:
     return f"{plain}e{exponent}" if power == "e" else f"{plain} × 10^{exponent}"
 
 
+@settings(deadline=None)
 @given(
     FINITE,
     st.sampled_from([".", ","]),
@@ -145,11 +146,13 @@ def test_every_number_comes_back_as_it_was_written(value, decimal, power, compar
     assert read["comparator"] == (comparator or None)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**15), 10**15), st.sampled_from([" ", "'", "\u202f", "\u00a0"]))
 def test_thousands_set_apart_by_spaces_come_back(value, sign):
     assert one(f"{value:,}".replace(",", sign))["value"] == value
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.none() | st.text() | st.text("0123456789.,<>=e^×% '-+")),
     st.builds(Style, decimal=st.sampled_from([".", ","]), fraction=st.booleans()),

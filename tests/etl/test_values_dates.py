@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.dates import dates, instants
@@ -149,6 +149,7 @@ def written(day: date, order: str, between: str, short: bool) -> str:
     return between.join(parts[letter] for letter in order)
 
 
+@settings(deadline=None)
 @given(
     st.dates(date(1990, 1, 1), date(2028, 11, 15)),
     st.sampled_from(ORDERS),
@@ -160,6 +161,7 @@ def test_every_date_comes_back_as_it_was_written(day, order, between, short):
     assert one(text, Style(dates=order)) == (day, None)
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(1990, 1, 2), datetime(2026, 11, 15)),
     st.sampled_from(["Europe/Madrid", "Asia/Shanghai", "America/New_York", "UTC"]),
@@ -177,6 +179,7 @@ def test_every_moment_with_an_offset_comes_back_as_it_was_written(naive, zone, m
         assert one(text, style) == (local, None)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.none() | st.text() | st.text("0123456789-/.:TZ+ mardic")),
     st.builds(
