@@ -3,22 +3,9 @@ from datetime import date
 import polars as pl
 import pytest
 
-from etl.outcome import batch_outcomes, discordance
+from etl.outcome import batch_outcomes
 from etl.replay import in_force, judge
-from tests.etl.judging import batch, criterion, frame, result
-
-
-def judged(results, criteria, batches=None):
-    wanted = frame("criterion", criteria)
-    assignment = in_force(wanted, frame("batch", batches or [batch()]))
-    return judge(frame("result", results), wanted, assignment)
-
-
-def verdict(measured, wanted, **of_batch):
-    """Outcome and reason of one result under one criterion."""
-    rows = judged([measured], [wanted], [batch(**of_batch)])
-    assert rows.height == 1
-    return rows["outcome"][0], rows["reason"][0]
+from tests.etl.judging import batch, criterion, frame, judged, result, verdict
 
 
 @pytest.mark.parametrize(
@@ -124,84 +111,6 @@ def test_a_test_that_was_never_sent_is_undetermined():
     rows = judged([], [criterion("viability", ">=", 70, "%")])
     assert rows["outcome"].to_list() == ["undetermined"]
     assert rows["reason"].to_list() == ["no result"]
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "limit", "limit_unit", "outcome"),
-    [
-        (0.5, "IU/mL", 0.5, "EU/mL", "pass"),
-        (1000.0, "beads/30e6 cells", 100, "beads/3e6 cells", "pass"),
-        (1000.1, "beads/30e6 cells", 100, "beads/3e6 cells", "fail"),
-        # 1.1 times 10 is 11 and not a little more.
-        (1.1, "beads/3e6 cells", 11, "beads/30e6 cells", "pass"),
-        (1.0, "EU/mL", 5, "%", "undetermined"),
-    ],
-)
-def test_a_result_is_converted_only_as_declared(
-    value, unit, limit, limit_unit, outcome
-):
-    measured = result("endotoxin", value, unit)
-    assert (
-        verdict(measured, criterion("endotoxin", "<=", limit, limit_unit))[0] == outcome
-    )
-
-
-def test_a_unit_that_cannot_be_converted_is_named():
-    measured = result("vcn", 3.0, "copies/100 ng DNA")
-    reason = verdict(measured, criterion("vcn", "<", 5, "copies/cell"))[1]
-    assert reason == "no conversion from copies/100 ng DNA to copies/cell"
-    missing = verdict(result("vcn", 3.0), criterion("vcn", "<", 5, "copies/cell"))
-    assert missing == ("undetermined", "unit not stated")
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        # 100 mL for 60 to under 65 kg: 3 EU/mL are over 4.6 and at most 5 EU/kg.
-        (3.0, ("pass", None)),
-        (3.25, ("fail", "above the limit")),
-        (3.2, ("undetermined", "best and worst case disagree")),
-    ],
-)
-def test_endotoxin_per_volume_is_judged_per_kilogram_by_best_and_worst_case(
-    value, expected
-):
-    measured = result("endotoxin", value, "EU/mL")
-    wanted = criterion("endotoxin", "<=", 5, "EU/kg")
-    known = {"final_volume_ml": 100.0, "recipient_weight_band_kg": 60}
-    assert verdict(measured, wanted, **known) == expected
-
-
-def test_without_volume_or_weight_nothing_is_converted():
-    measured = result("endotoxin", 0.01, "EU/mL")
-    wanted = criterion("endotoxin", "<=", 5, "EU/kg")
-    expected = ("undetermined", "the batch has no final volume or no weight band")
-    assert verdict(measured, wanted, final_volume_ml=100.0) == expected
-    assert verdict(measured, wanted, recipient_weight_band_kg=60) == expected
-
-
-def test_a_reference_weight_and_volume_stand_for_the_batch():
-    fixed = {"reference_weight_kg": 70.0, "reference_volume_ml": 100.0}
-    wanted = criterion("endotoxin", "<=", 5, "EU/kg", **fixed)
-    assert verdict(result("endotoxin", 3.5, "EU/mL"), wanted) == ("pass", None)
-    assert verdict(result("endotoxin", 3.6, "EU/mL"), wanted)[0] == "fail"
-
-
-def test_copies_per_cell_are_judged_per_transduced_cell_with_the_share_of_car_cells():
-    wanted = criterion(
-        "vcn", "<", 5, "copies/transduced cell", population="transduced_cells"
-    )
-    measured = result("vcn", 1.5, "copies/cell")
-    share = result("car_positive", 40.0, "%", population="viable_cd3")
-    rows = judged([measured, share], [wanted])
-    assert rows["outcome"].to_list() == ["pass"]
-    assert rows["mark"].to_list() == ["reported for cells, asked for transduced_cells"]
-    low = {**share, "value": 20.0}
-    assert judged([measured, low], [wanted])["reason"].to_list() == ["above the limit"]
-    either = [measured, share, {**low, "population": "cells"}]
-    assert judged(either, [wanted])["outcome"].to_list() == ["undetermined"]
-    reason = judged([measured], [wanted])["reason"].to_list()
-    assert reason == ["the batch has no share of CAR+ cells"]
 
 
 def test_all_cells_answer_cells_with_a_mark_and_other_populations_do_not():
@@ -312,100 +221,6 @@ def test_a_batch_can_be_judged_under_several_specifications_at_once():
         "alpha": "pass",
         "beta": "fail",
     }
-
-
-EITHER = [
-    criterion("potency_a", "<", 70, "%", logic_group="potency:or"),
-    criterion("potency_b", ">", 50, "%", logic_group="potency:or"),
-]
-BOTH = [{**each, "logic_group": "potency:and"} for each in EITHER]
-
-
-def gate(a, b, criteria):
-    measured = [result("potency_a", a, "%"), result("potency_b", b, "%")]
-    rows = batch_outcomes(judged([r for r in measured if r["value"]], criteria))
-    return rows["outcome"][0], rows["sole_cause"][0], rows["failing"][0].to_list()
-
-
-def test_either_arm_of_an_or_group_suffices():
-    assert gate(60.0, 40.0, EITHER) == ("pass", None, [])
-    assert gate(80.0, 60.0, EITHER) == ("pass", None, [])
-    assert gate(60.0, None, EITHER) == ("pass", None, [])
-    assert gate(80.0, None, EITHER) == ("undetermined", None, [])
-    failed = ("fail", "potency", ["potency_a", "potency_b"])
-    assert gate(80.0, 40.0, EITHER) == failed
-
-
-def test_both_arms_of_an_and_group_are_needed():
-    assert gate(60.0, 60.0, BOTH) == ("pass", None, [])
-    assert gate(60.0, 40.0, BOTH) == ("fail", "potency_b", ["potency_b"])
-    assert gate(60.0, None, BOTH) == ("undetermined", None, [])
-    assert gate(80.0, 40.0, BOTH) == ("fail", None, ["potency_a", "potency_b"])
-
-
-def test_only_release_criteria_decide_each_at_its_gate():
-    criteria = [
-        criterion("viability", ">=", 70, "%", gate="provisional"),
-        criterion("endotoxin", "<", 0.5, "EU/mL", gate="final"),
-        criterion("car_positive", ">=", 5, "%", gate="final", status="in_process"),
-        criterion(
-            "cell_count", ">=", 5, "cells", gate="in_process", status="in_process"
-        ),
-    ]
-    measured = [
-        result("viability", 60.0, "%"),
-        result("endotoxin", 0.1, "EU/mL"),
-        result("car_positive", 1.0, "%"),
-    ]
-    rows = batch_outcomes(judged(measured, criteria))
-    assert dict(rows.select("gate", "outcome").rows()) == {
-        "provisional": "fail",
-        "final": "pass",
-    }
-
-
-def findings(decision, value):
-    criteria = [
-        criterion("viability", ">=", 70, "%"),
-        criterion("cd3_purity", ">=", 70, "%"),
-    ]
-    measured = [result("viability", value, "%"), result("cd3_purity", value, "%")]
-    decided = {"site": "alpha", "batch": "b1", "gate": "release", "decision": decision}
-    release = frame("release", [{**decided, "decided": date(2024, 1, 1)}])
-    return discordance(batch_outcomes(judged(measured, criteria)), release)
-
-
-def test_a_batch_released_although_its_criteria_failed_is_found_by_parameter():
-    found = findings("released", 60.0)
-    assert found.rows(named=True) == [
-        {
-            "rule": "discordance",
-            "severity": "error",
-            "site": "alpha",
-            "dataset": "release",
-            "batch": "b1",
-            "column": column,
-            "read": "released",
-            "expected": "rejected",
-        }
-        for column in ("cd3_purity", "viability")
-    ]
-
-
-def test_a_batch_rejected_although_all_passed_is_a_warning():
-    found = findings("rejected", 80.0)
-    columns = ("severity", "column", "read", "expected")
-    assert found.select(columns).rows() == [
-        ("warning", "decision", "rejected", "released")
-    ]
-
-
-def test_a_decision_that_follows_or_that_was_a_declared_exception_is_no_finding():
-    assert findings("released", 80.0).is_empty()
-    assert findings("rejected", 60.0).is_empty()
-    assert findings("released_out_of_spec", 60.0).is_empty()
-    assert findings("released", None).is_empty()
-    assert findings("rejected", None).is_empty()
 
 
 def test_nothing_to_judge_gives_empty_frames_with_their_columns():

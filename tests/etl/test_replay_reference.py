@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from etl import replay
 from etl.outcome import batch_outcomes
 from etl.replay import judge
-from tests.etl.judging import criterion, frame, result, slow_outcomes
+from tests.etl.judging import criterion, frame, result
+from tests.etl.slow_judging import slow_outcomes
 
 CELLS = ["cells", "all_cells", "tnc"]
 KINDS = {
