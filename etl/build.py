@@ -64,11 +64,13 @@ def _land(
     """Check the new bundles of one sender and dataset, and lay them over the rest."""
     site, dataset = new[0].site, new[0].dataset
     known = warehouse.standing(site, dataset)
-    arrivals = [check(archive.load(manifest), network) for manifest in new]
+    earlier = _overtaken(warehouse, archive, new)
+    replayed, arrivals = (
+        [check(archive.load(manifest), network) for manifest in manifests]
+        for manifests in (earlier, new)
+    )
     for arrival in arrivals:
         warehouse.note(run, arrival)
-    earlier = _overtaken(warehouse, archive, new)
-    replayed = [check(archive.load(manifest), network) for manifest in earlier]
     warehouse.apply(run, fold([*replayed, *arrivals], whole=bool(earlier)))
     return [odd for arrival in arrivals if known for odd in _oddities(arrival, known)]
 

@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -104,10 +105,21 @@ def bundle_of(
 def fingerprint(site: Site, entries: Sequence[DatasetRules]) -> str:
     """A text that changes whenever the same source would be read in another way.
 
-    Keyed, because reading options may hold a secret and a manifest is public.
+    Keyed, because reading options may hold a secret and a manifest is public. What a
+    publication says never changes by itself, so its files count as part of the way
+    in which it is read.
     """
     rules = "\n".join(entry.model_dump_json() for entry in entries)
     key_id = site.privacy.key_id if site.privacy else "-"
     said = "\n".join((rules, site.style.model_dump_json(), key_id))
-    key = site.privacy.key.encode() if site.privacy else b"published"
+    key = site.privacy.key.encode() if site.privacy else _contents(site)
     return hmac.new(key, said.encode(), hashlib.sha256).hexdigest()
+
+
+def _contents(site: Site) -> bytes:
+    folders = (source.options.get("folder") for source in site.sources.values())
+    files = (path for f in folders if f for path in Path(str(f)).rglob("*"))
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.digest()

@@ -18,7 +18,8 @@ import duckdb
 
 from etl import ledger
 from etl.bundle import CONTRACT, sync
-from etl.contract.schemas import SCHEMAS
+from etl.contract.schemas import KEYS, SCHEMAS
+from etl.history import names
 from etl.marts import build_marts, statements
 from etl.store import Warehouse
 
@@ -79,7 +80,12 @@ def _attached(warehouse: Warehouse, path: Path) -> Iterator[duckdb.DuckDBPyConne
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
-    queries = {name: warehouse.current_sql(name) for name in SCHEMAS}
+    # In the order of their keys: the same rows make the same snapshot, whatever the
+    # order in which they came, and a site's rows lie together.
+    queries = {
+        name: f"from ({warehouse.current_sql(name)}) order by {names(KEYS[name])}"
+        for name in SCHEMAS
+    }
     queries |= {
         "reject": ledger.rejects(warehouse.table),
         "count": ledger.counts(warehouse.table),

@@ -20,6 +20,7 @@ from etl import ledger
 from etl.build import build
 from etl.bundle import Archive
 from etl.collect import Collection, Mark, Step, Window
+from etl.entry import fingerprint
 from etl.ledger import Failure
 from etl.network import Network, Site
 from etl.publish import Edition, latest, publish
@@ -78,14 +79,17 @@ def pull(
     """
     chosen = _chosen(network, sites)
     whole = with_library(network)
-    library = [s for slug, s in whole.sites.items() if slug not in network.sites]
+    published = [s for slug, s in whole.sites.items() if slug not in network.sites]
     data = data_folder(network.folder)
     archive, snapshots = Archive(data / "archive"), data / "snapshots"
     started = datetime.now(UTC)
     with Warehouse(data / "warehouse.duckdb") as warehouse:
         archive.sweep()
+        library = [s for s in published if not _as_it_stands(s, warehouse)]
         asking = [_collection(s, warehouse, window) for s in (*chosen, *library)]
-        found = [*failures, *_gather(asking, archive, _only(chosen, progress))]
+        said = _gather(asking, archive, _only(chosen, progress))
+        # One message, however many datasets it kept from being read.
+        found = [*failures, *dict.fromkeys(said)]
         with warehouse.run(started, after=latest(snapshots)) as run:
             found += build(warehouse, archive, whole, run, kept=bool(failures))
             warehouse.finish(run, found)
@@ -125,14 +129,28 @@ def _chosen(network: Network, sites: Sequence[str]) -> list[Site]:
     return [s for s in network.sites.values() if not sites or s.slug in sites]
 
 
+def _as_it_stands(site: Site, warehouse: Warehouse) -> bool:
+    """Whether all that a published site says is in the warehouse already."""
+    for dataset in {rules.name for rules in site.datasets}:
+        entries = [rules for rules in site.datasets if rules.name == dataset]
+        mark = _mark(site.slug, dataset, warehouse)
+        if mark.mapping != fingerprint(site, entries):
+            return False
+    return True
+
+
 def _collection(site: Site, warehouse: Warehouse, window: Window) -> Collection:
     """The site, to be asked from where its last pull ended."""
-    marks = {}
-    for dataset in {rules.name for rules in site.datasets}:
-        last = warehouse.bundles(site.slug, dataset).tail(1).to_dicts()
-        if last:
-            marks[dataset] = Mark(last[0]["mapping"], tuple(last[0]["watermarks"]))
+    datasets = {rules.name for rules in site.datasets}
+    marks = {name: _mark(site.slug, name, warehouse) for name in datasets}
     return Collection(site, marks, window)
+
+
+def _mark(site: str, dataset: str, warehouse: Warehouse) -> Mark:
+    last = warehouse.bundles(site, dataset).tail(1).to_dicts()
+    if not last:
+        return Mark("", ())
+    return Mark(last[0]["mapping"], tuple(last[0]["watermarks"]))
 
 
 @dataclass(frozen=True)

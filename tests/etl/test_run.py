@@ -1,11 +1,12 @@
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -23,11 +24,22 @@ from tests.etl.drops import BATCHES, ENVIRON, SITES, drop, edit, write_network
 
 ROOT = Path(__file__).parents[2]
 FULL = Window(full=True)
+HEADER = BATCHES.splitlines()[0] + "\n"
+LATER = "beta-005,01/11/2026,,,HE\n"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult]:
+    """A network folder and what its first run came to."""
+    folder = write_network(tmp_path_factory.mktemp("first") / "network")
+    return folder, pulled(folder)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_network(tmp_path / "network")
+def folder(first: tuple[Path, RunResult], tmp_path: Path) -> Path:
+    """A copy of the network folder after its first run."""
+    copied = shutil.copytree(first[0], tmp_path / "network", symlinks=True)
+    return Path(copied)
 
 
 def pulled(folder: Path, *sites: str, window: Window = Window()) -> RunResult:  # noqa: B008
@@ -49,8 +61,8 @@ def known(result: RunResult) -> dict[str, int]:
     return {site: counted.count((site,)) for site in SITES}
 
 
-def test_counts_add_up_and_are_published(folder: Path) -> None:
-    result = pulled(folder)
+def test_counts_add_up_and_are_published(first: tuple[Path, RunResult]) -> None:
+    result = first[1]
     assert result.failures == ()
     counts = {(c.site, c.dataset): asdict(c) for c in result.datasets}
     assert counts["alpha", "batch"] == {
@@ -72,7 +84,6 @@ def test_counts_add_up_and_are_published(folder: Path) -> None:
 
 
 def test_no_number_of_a_site_is_in_what_is_kept(folder: Path) -> None:
-    pulled(folder)
     for path in (folder / "data").rglob("*"):
         if path.is_file():
             assert b"alpha-00" not in path.read_bytes(), path
@@ -87,7 +98,6 @@ def test_progress_names_each_site_and_ends_with_all_it_has(folder: Path) -> None
 
 
 def test_an_unchanged_pull_opens_and_closes_no_row(folder: Path) -> None:
-    pulled(folder)
     second = pulled(folder)
     with Warehouse(folder / "data" / "warehouse.duckdb") as warehouse:
         for table in ("site", "product", "batch", "release", "declared", "report"):
@@ -99,7 +109,6 @@ def test_an_unchanged_pull_opens_and_closes_no_row(folder: Path) -> None:
 
 
 def test_a_corrected_row_replaces_its_earlier_version(folder: Path) -> None:
-    pulled(folder)
     better = BATCHES.format(slug="beta").replace("32/10/2026", "30/10/2026")
     drop(folder, "beta", {"batches.csv": better})
     result = pulled(folder, "beta")
@@ -109,9 +118,11 @@ def test_a_corrected_row_replaces_its_earlier_version(folder: Path) -> None:
 
 
 def test_only_the_sites_named_are_asked(folder: Path) -> None:
+    for site in SITES:
+        drop(folder, site, {"batches.csv": HEADER + LATER})
     result = pulled(folder, "beta")
     assert result.sites == ("beta",)
-    assert known(result) == {"alpha": 0, "beta": 3, "gamma": 0}
+    assert known(result) == {"alpha": 3, "beta": 1, "gamma": 3}
 
 
 def test_a_site_that_is_not_there_is_a_mistake_with_a_hint(folder: Path) -> None:
@@ -129,7 +140,7 @@ def _no_header(folder: Path) -> None:
 
 
 def _no_rows(folder: Path) -> None:
-    drop(folder, "beta", {"batches.csv": BATCHES.splitlines()[0] + "\n"})
+    drop(folder, "beta", {"batches.csv": HEADER})
 
 
 def _no_column(folder: Path) -> None:
@@ -169,7 +180,6 @@ def _nobody_listening(folder: Path) -> None:
 def test_what_breaks_at_one_site_is_said_once_and_loses_nothing(
     folder: Path, breaks: object, said: str
 ) -> None:
-    pulled(folder)
     assert callable(breaks)
     breaks(folder)
     new = BATCHES.format(slug="alpha") + "alpha-005,01/11/2026,,,HE\n"
@@ -240,7 +250,7 @@ def test_a_wrong_password_is_said_once_and_loses_nothing(folder: Path) -> None:
 
 def test_a_faulty_dataset_does_not_stop_the_sites_other_datasets(folder: Path) -> None:
     _no_column(folder)
-    result = pulled(folder)
+    result = pulled(folder, "beta")
     sent = {c.dataset for c in result.datasets if c.site == "beta"}
     assert sent == {"release", "declared"}
 
@@ -253,46 +263,40 @@ def test_half_a_dataset_is_not_taken_for_a_deletion(folder: Path) -> None:
     edit(folder, "beta", '[[dataset]]\nname = "release"',
          f'{more}\n[[dataset]]\nname = "release"')  # fmt: skip
     drop(folder, "beta", {"old.csv": "Lot\nbeta-old-1\nbeta-old-2\n"})
-    assert known(pulled(folder))["beta"] == 5
+    assert known(pulled(folder, "beta"))["beta"] == 5
     (folder / "drops" / "beta" / "old.csv").unlink()
-    assert known(pulled(folder))["beta"] == 5
+    assert known(pulled(folder, "beta"))["beta"] == 5
     drop(folder, "beta", {"old.csv": "Lot\nbeta-old-1\n"})
-    assert known(pulled(folder))["beta"] == 4
+    assert known(pulled(folder, "beta"))["beta"] == 4
 
 
 def test_a_warehouse_built_anew_from_the_archive_holds_the_same(folder: Path) -> None:
-    pulled(folder)
-    drop(folder, "beta", {"batches.csv": BATCHES.format(slug="beta")[:-20]})
-    first = pulled(folder)
+    drop(folder, "beta", {"batches.csv": BATCHES.format(slug="beta") + LATER})
+    before = pulled(folder)
     (folder / "data" / "warehouse.duckdb").unlink()
-    again = pulled(folder)
-    assert again.run > first.run
-    for table in ("site", "batch", "release", "declared"):
-        assert rows(again.snapshot, table) == rows(first.snapshot, table)
+    after = pulled(folder, "alpha")
+    assert after.run > before.run
+    for table in ("site", "product", "batch", "release", "declared", "criterion"):
+        assert rows(after.snapshot, table) == rows(before.snapshot, table)
 
 
 def test_a_bundle_that_comes_late_changes_nothing_newer(folder: Path) -> None:
-    pulled(folder, "beta")
     changed = BATCHES.format(slug="beta").replace("20/09/2026", "21/09/2026")
     drop(folder, "beta", {"batches.csv": changed})
-    expected = rows(pulled(folder, "beta").snapshot, "batch")
+    before = rows(pulled(folder, "beta").snapshot, "batch")
     archive = Archive(folder / "data" / "archive")
     manifests = [archive.manifest(*name) for name in archive.names()]
-    first = min((m for m in manifests if m.dataset == "batch"), key=lambda m: m.rank)
-    late = archive.load(first)
-    earlier = first.model_copy(update={"records": 6})
-    archive.put(type(late)(earlier, late.rows, late.rejects))
-    assert rows(pulled(folder, "alpha").snapshot, "batch", "site, harvested")[3:] == [
-        (row[0], row[[*columns(folder)].index("harvested")]) for row in expected
-    ]
+    of_beta = [m for m in manifests if (m.site, m.dataset) == ("beta", "batch")]
+    bundle = archive.load(min(of_beta, key=lambda m: m.rank))
+    between = bundle.manifest.extracted_at + timedelta(milliseconds=1)
+    late = bundle.manifest.model_copy(update={"extracted_at": between})
+    archive.put(replace(bundle, manifest=late))
+    result = pulled(folder, "alpha")
+    assert rows(result.snapshot, "batch") == before
+    noted = rows(result.snapshot, "count", "run, site, dataset")
+    assert (result.run, "beta", "batch") in noted
 
 
-def columns(folder: Path) -> Iterator[str]:
-    with Warehouse(folder / "data" / "warehouse.duckdb") as warehouse:
-        yield from warehouse.current("batch").columns
-
-
-LATER = "beta-005,01/11/2026,,,HE\n"
 # What depends on the clock or on how many runs there were, and on nothing else.
 PASSING = {"meta", "run", "source_error"}
 CLOCK = {"run", "arrived_at", "received_at"}
@@ -341,9 +345,8 @@ def killed(folder: Path, seconds: float) -> bool:
 def test_a_killed_run_loses_nothing_and_the_next_one_finishes_it(
     folder: Path, tmp_path: Path
 ) -> None:
-    undisturbed = write_network(tmp_path / "undisturbed")
+    undisturbed = Path(shutil.copytree(folder, tmp_path / "other", symlinks=True))
     for each in (folder, undisturbed):
-        pulled(each)
         drop(each, "beta", {"batches.csv": BATCHES.format(slug="beta") + LATER})
     started = time.monotonic()
     expected = content(pulled(undisturbed).snapshot)
