@@ -7,6 +7,8 @@ word written as a name, never a capital letter alone.
 """
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from typing import Final, Literal
 
 import polars as pl
@@ -18,6 +20,7 @@ Column = Literal["words", "figures", "lots"]
 _ENOUGH: Final = 8
 _SAMPLE: Final = 200
 _SHOWN: Final = 40
+_MEMORY: Final = 20_000
 # Too short for anybody's number, and by far the most of what a site sends.
 _PLAIN_FIGURE: Final = (
     r"^(?:[<>=≤≥ ]*[0-9]{1,9}(?:[.,][0-9]{1,9})?(?:e[0-9]{1,2})? ?%?"
@@ -35,16 +38,42 @@ def identifiers(text: pl.Series, column: Column = "words") -> pl.Series:
     once = text.drop_nulls().unique().alias("text")
     if column == "figures":
         once = once.filter(~once.str.contains(_PLAIN_FIGURE))
-    if once.is_empty():
-        return pl.repeat(None, len(text), dtype=pl.String, eager=True).alias("kind")
-    tidy = _bare(once)
-    kinds = [
-        pl.when(_held(tidy, detector, column)).then(pl.lit(detector.kind))
-        for detector in detectors()
-    ]
-    known = once.to_frame().with_columns(kind=pl.coalesce(*kinds))
+    kinds = _remembered(once) if column == "words" else _kinds(once, column)
+    known = pl.DataFrame({"text": once, "kind": kinds})
     rows = text.alias("text").to_frame()
     return rows.join(known, on="text", how="left", maintain_order="left")["kind"]
+
+
+def _remembered(once: pl.Series) -> pl.Series:
+    """The kinds of words, most of which stand on every page of a site."""
+    if len(once) > _MEMORY:
+        return _kinds(once, "words")
+    memory, unknown = _memory(), object()
+    known = {text: memory.get(text, unknown) for text in once}
+    new = [text for text, kind in known.items() if kind is unknown]
+    told = dict(zip(new, _kinds(pl.Series(new, dtype=pl.String), "words"), strict=True))
+    if len(memory) + len(told) > _MEMORY:
+        memory.clear()
+    memory.update(told)
+    whole = known | told
+    return pl.Series([whole[text] for text in once], dtype=pl.String)
+
+
+@cache
+def _memory() -> dict[str, str | None]:
+    return {}
+
+
+def _kinds(once: pl.Series, column: Column) -> pl.Series:
+    found = pl.repeat(None, len(once), dtype=pl.String, eager=True)
+    if once.is_empty():
+        return found
+    tidy = _bare(once)
+    for detector, candidates in _candidates(tidy):
+        held = _held(tidy, candidates, detector, column) & found.is_null()
+        told = pl.repeat(detector.kind, len(once), dtype=pl.String, eager=True)
+        found = told.zip_with(held, found)
+    return found
 
 
 def shape_expr(text: pl.Expr) -> pl.Expr:
@@ -68,18 +97,33 @@ def _bare(text: pl.Series) -> pl.Series:
     return plain.str.replace_all(not_people(), "").str.replace_all(r"\s", " ")
 
 
-def _held(text: pl.Series, detector: Detector, column: Column) -> pl.Series:
+def _candidates(text: pl.Series) -> Iterator[tuple[Detector, pl.Series]]:
+    """The detectors whose pattern is found at all, with where it is found.
+
+    All patterns are searched for in one query: a page has few different texts, and a
+    query of its own for each pattern costs more than the search.
+    """
+    searched = pl.DataFrame({"text": text}).select(
+        pl.col("text").str.contains(detector.pattern).alias(str(i))
+        for i, detector in enumerate(detectors())
+    )
+    found = searched.select(pl.all().any()).row(0)
+    for detector, candidates, any_ in zip(detectors(), searched, found, strict=True):
+        if any_:
+            yield detector, candidates
+
+
+def _held(
+    text: pl.Series, candidates: pl.Series, detector: Detector, column: Column
+) -> pl.Series:
     unsure = column in detector.unsure_in
     if detector.holds is None:
-        if unsure:
-            return pl.repeat(False, len(text), dtype=pl.Boolean, eager=True)
-        return text.str.contains(detector.pattern)
-    candidates = text.str.contains(detector.pattern)
+        return candidates & (not unsure)
     places = candidates.arg_true()
     if unsure and not _mostly_right(text.gather(places), detector):
-        return pl.repeat(False, len(text), dtype=pl.Boolean, eager=True)
+        return candidates & False
     right = [_right(one, detector) for one in text.gather(places)]
-    return candidates.scatter(places, right) if right else candidates
+    return candidates.scatter(places, right)
 
 
 def _mostly_right(candidates: pl.Series, detector: Detector) -> bool:
