@@ -95,5 +95,64 @@
     });
   });
 
+  // Tables come as texts in data-table (see dashboard/table.py). Nodes are made one by
+  // one from text, so that nothing a site wrote can become markup.
+  function make(tag, attributes, ...children) {
+    const node = document.createElement(tag);
+    Object.entries(attributes).forEach(([name, value]) => node.setAttribute(name, value));
+    node.append(...children.filter((child) => child !== null));
+    return node;
+  }
+
+  function signed(state, words, hidden) {
+    return [
+      make("span", { class: "sign", "aria-hidden": "true" }, state[0]),
+      make("span", hidden ? { class: "visually-hidden" } : {}, words || state[1]),
+    ];
+  }
+
+  function row(table, line) {
+    const cells = line.cells.map((cell, i) => {
+      const look = { class: "is-" + table.columns[i].kind };
+      const inside = typeof cell === "string" ? [cell] : signed(table.states[cell.state], null, true);
+      return i ? make("td", look, ...inside) : make("th", { scope: "row", ...look }, ...inside);
+    });
+    if (table.states) {
+      const tag = { class: "state state-" + line.state };
+      cells.push(make("td", {}, make("span", tag, ...signed(table.states[line.state], line.reason))));
+    }
+    return make("tr", {}, ...cells);
+  }
+
+  function build(region) {
+    const table = JSON.parse(region.dataset.table);
+    const headings = table.columns.map((c) => make("th", { scope: "col", class: "is-" + c.kind }, c.heading));
+    if (table.states) headings.push(make("th", { scope: "col" }, "State"));
+    region.replaceChildren(
+      make(
+        "table",
+        { class: "figures" },
+        make("caption", { class: "visually-hidden" }, table.caption),
+        make("thead", {}, make("tr", {}, ...headings)),
+        make("tbody", {}, ...table.rows.map((line) => row(table, line))),
+      ),
+    );
+    region.built = region.dataset.table;
+  }
+
+  function buildTables() {
+    document.querySelectorAll("[data-table]").forEach((region) => {
+      if (region.built !== region.dataset.table && !region.closest("details:not([open])")) build(region);
+    });
+  }
+
+  document.addEventListener("toggle", buildTables, true);
+  new MutationObserver(buildTables).observe(document.documentElement, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["data-table"],
+  });
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, { pocnet: { apply, navigate } });
 })();

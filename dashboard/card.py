@@ -17,8 +17,9 @@ import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard.components import HIDDEN, Column, aria, state_tag, table, written
+from dashboard.components import HIDDEN, Column, aria, state_tag, written
 from dashboard.filters import Filters
+from dashboard.table import table
 from dashboard.theme import STATES
 from dashboard.viewer import Viewer
 

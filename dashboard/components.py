@@ -1,4 +1,4 @@
-"""The small parts that pages are made of: tiles, tags, tables, notices, switches.
+"""The small parts that pages are made of: tiles, tags, notices, long lists.
 
 Each is plain HTML with a class from the style sheet, readable without colour, without a
 mouse and without the figures.
@@ -22,7 +22,6 @@ Tone = Literal["good", "bad", "watch", "plain"]
 
 HIDDEN = ("not_reported", "suppressed", "not_applicable")
 _SHAPES: Mapping[Tone, str] = {"good": "✓", "bad": "▲", "watch": "◆", "plain": "●"}
-_MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -126,38 +125,6 @@ def notice(*sentences: str, tone: Tone = "plain") -> Component:
     return html.Div([html.P(s) for s in sentences], className=f"notice notice-{tone}")
 
 
-def table(
-    frame: pl.DataFrame, columns: Sequence[Column], caption: str, csv: str | None = None
-) -> Component:
-    """A real table: caption, scoped headings, the state in words, at most 200 rows.
-
-    Rows whose state hides their values show the state's sign in each empty cell and its
-    reason at the end. Longer frames say so and point to the CSV, which has every row.
-    """
-    columns = columns or _columns(frame)
-    states = "state" in frame.columns and (frame["state"] != "data").any()
-    headings = [
-        html.Th(c.heading, scope="col", className=f"is-{c.kind}") for c in columns
-    ]
-    if states:
-        headings.append(html.Th("State", scope="col"))
-    rows = [
-        _row(row, columns, bool(states)) for row in frame.head(_MOST_ROWS).to_dicts()
-    ]
-    body = html.Table(
-        [
-            html.Caption(caption, className="visually-hidden"),
-            html.Thead(html.Tr(headings)),
-            html.Tbody(rows),
-        ],
-        className="figures",
-    )
-    scroller = html.Div(
-        body, className="scroller", role="region", tabIndex=0, **aria(label=caption)
-    )
-    return html.Div([scroller, _more(frame.height, csv)])
-
-
 def grid(frame: pl.DataFrame, columns: Sequence[Column], name: str) -> Component:
     """A long list to sort, filter and page through; `name` is its id and label."""
     defs = [
@@ -192,56 +159,3 @@ def _sortable(value: object, kind: Kind) -> object:
         shown = round(100 * value, 1) if kind == "percent" else value
         return None if math.isnan(value) else shown
     return str(value) if isinstance(value, date | datetime) else value
-
-
-def _columns(frame: pl.DataFrame) -> list[Column]:
-    return [
-        Column(name, name.replace("_", " ").capitalize(), _kind(frame.schema[name]))
-        for name in frame.columns
-        if name not in ("state", "reason") and not name.startswith("_")
-    ]
-
-
-def _kind(dtype: pl.DataType) -> Kind:
-    if dtype.is_integer():
-        return "count"
-    return "number" if dtype.is_float() else "text"
-
-
-def _row(
-    row: Mapping[str, object], columns: Sequence[Column], states: bool
-) -> Component:
-    state = str(row.get("state") or "data")
-    cells: list[Component] = []
-    for i, column in enumerate(columns):
-        cell = _cell(row[column.name], column.kind, state)
-        look = f"is-{column.kind}"
-        cells.append(
-            html.Td(cell, className=look)
-            if i
-            else html.Th(cell, className=look, scope="row")
-        )
-    if states:
-        reason = row.get("reason")
-        cells.append(html.Td(state_tag(state, str(reason) if reason else None)))
-    return html.Tr(cells, className=f"row-{state}")
-
-
-def _cell(value: object, kind: Kind, state: str) -> str | Component:
-    if value is None and state in HIDDEN:
-        notation = STATES[state]
-        return html.Span(
-            [
-                html.Span(notation.sign, **aria(hidden="true")),
-                html.Span(notation.words, className="visually-hidden"),
-            ]
-        )
-    return written(value, kind)
-
-
-def _more(height: int, csv: str | None) -> Component | None:
-    if height <= _MOST_ROWS:
-        return None
-    words = f"The first {_MOST_ROWS} of {written(height, 'count')} rows."
-    link = html.A("All of them as CSV", href=csv, download="") if csv else None
-    return html.P([words, " ", link], className="table-more")

@@ -7,7 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
 from tests.serving import STATE
 
@@ -53,7 +60,20 @@ class Visit:
             ".every(g => g.querySelector('.main-svg')"
             " && (!g._fullLayout?.geo || g.querySelector('.layer.land path')))"
         )
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('.long-list')].every(g =>"
+            " g.querySelector('.ag-header-cell')"
+            " && g.querySelector('.ag-row, .ag-overlay'))"
+        )
         self.page.wait_for_load_state("networkidle")
+
+    def has_rows(self, card: str, count: int) -> None:
+        """Waits until the table behind `card` has `count` rows."""
+        self.page.wait_for_function(
+            "([of, count]) => { const t = document.querySelector(of);"
+            " return t && JSON.parse(t.dataset.table).rows.length === count; }",
+            arg=[f"#{card} [data-table]", count],
+        )
 
     def violations(self) -> list[str]:
         """What axe finds, one line each: rule, help, first element."""
@@ -64,9 +84,13 @@ class Visit:
         ]
 
     def overflows(self) -> bool:
-        """Whether the page scrolls sideways."""
-        script = "document.documentElement.scrollWidth > window.innerWidth"
-        return bool(self.page.evaluate(script))
+        """Whether the page still scrolls sideways after it has come to rest."""
+        fits = "() => document.documentElement.scrollWidth <= window.innerWidth"
+        try:
+            self.page.wait_for_function(fits, timeout=5_000)
+        except TimeoutError:
+            return True
+        return False
 
     def picture(self, name: str) -> Path:
         """A screenshot of the whole page, kept for a person to look at."""

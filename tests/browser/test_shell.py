@@ -50,7 +50,7 @@ def test_a_deep_link_shows_its_filters(toy: str, visiting: Opener) -> None:
         expect(page.get_by_role("combobox", name="From")).to_have_value("2024-03")
         expect(page.get_by_role("combobox", name="Failure means")).to_have_value("any")
         assert page.locator(".chips li").count() == 4
-        assert page.locator("#toy-funnel tbody tr").count() == 2
+        visit.has_rows("toy-funnel", 2)
         assert page.url.endswith("?from=2024-03&site=bergen,gent&definition=any")
 
 
@@ -66,13 +66,13 @@ def test_applied_filters_are_in_the_url_and_back_takes_them_out(
         page.locator("details[open] .apply-here").click()
         page.wait_for_url(re.compile("site=bergen,gent"))
         assert page.url == f"{toy}/?tab=2&from=2024-05&site=bergen,gent"
-        expect(page.locator("#toy-funnel tbody tr")).to_have_count(2)
+        visit.has_rows("toy-funnel", 2)
         page.get_by_role("link", name="Site: Gent").click()
-        expect(page.locator("#toy-funnel tbody tr")).to_have_count(1)
+        visit.has_rows("toy-funnel", 1)
         page.go_back()
-        expect(page.locator("#toy-funnel tbody tr")).to_have_count(2)
+        visit.has_rows("toy-funnel", 2)
         page.go_back()
-        expect(page.locator("#toy-funnel tbody tr")).to_have_count(12)
+        visit.has_rows("toy-funnel", 12)
         expect(page.get_by_role("combobox", name="From")).to_have_value("any")
         assert page.url == f"{toy}/?tab=2"
         page.go_forward()
@@ -91,6 +91,24 @@ def test_filters_are_kept_between_pages_and_a_pages_own_options_are_not(
         expect(visit.page).to_have_title("Compare · pocnet")
         visit.page.get_by_role("link", name="Reset").click()
         visit.page.wait_for_url(f"{toy}/compare")
+
+
+def test_the_table_behind_a_figure_is_a_table_once_it_is_opened(
+    toy: str, visiting: Opener
+) -> None:
+    with visiting(toy) as visit:
+        card = visit.page.locator("#toy-funnel")
+        assert card.locator("table").count() == 0
+        card.get_by_text("Table", exact=True).click()
+        assert card.locator("tbody tr").count() == 12
+        assert card.locator("thead th[scope=col]").all_inner_texts()[0] == "Site"
+        assert card.locator("tbody th[scope=row]").all_inner_texts()[2] == "Bologna"
+        hidden = card.locator("tbody tr").nth(2)
+        expect(hidden.locator(".state-suppressed")).to_have_text(
+            "▨fewer than 5 batches"
+        )
+        visit.page.goto(f"{toy}/?site=gent")
+        visit.has_rows("toy-funnel", 1)
 
 
 def test_a_switch_changes_one_option_and_keeps_the_filters(

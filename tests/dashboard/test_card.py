@@ -1,3 +1,4 @@
+import json
 import logging
 from datetime import date
 from typing import Any
@@ -9,8 +10,9 @@ from dash.development.base_component import Component
 
 from dashboard import figures
 from dashboard.card import Card, render
-from dashboard.components import Column, grid, table, written
+from dashboard.components import Column, grid, written
 from dashboard.filters import Filters
+from dashboard.table import content, table
 from dashboard.viewer import Viewer
 
 FIVE = pl.DataFrame(
@@ -52,7 +54,7 @@ def test_a_card_has_its_title_sentence_n_table_csv_and_definition() -> None:
     links = [a.href for a in (*parts(made, "A"), *parts(made, "Link"))]
     assert links == ["/api/v1/cards/x.csv?site=a", "/methods#m"]
     assert len(parts(made, "Graph")) == 1
-    assert len(parts(made, "Table")) == 1
+    assert [d for d in parts(made, "Div") if hasattr(d, "data-table")]
 
 
 def test_the_figure_is_named_by_its_title_and_sentence() -> None:
@@ -83,25 +85,33 @@ def test_a_broken_card_gives_a_reference_and_says_nothing_more(
 
 
 def test_each_state_is_written_with_its_own_sign_and_word() -> None:
-    made = table(FIVE, (Column("label", "L"), Column("count", "C", "count")), "X")
-    rows = [text(row).split() for row in parts(made, "Tr")[1:]]
-    signs = [row[1] for row in rows]
-    assert signs == ["7", "0", "○", "▨", "–"]
-    states = [s.className for s in parts(made, "Span") if "state-" in str(
-        getattr(s, "className", ""))]  # fmt: skip
-    assert len(set(states)) == 5
+    made = content(FIVE, (Column("label", "L"), Column("count", "C", "count")), "X")
+    rows: Any = made["rows"]
+    states: Any = made["states"]
+    assert [row["cells"][1] for row in rows] == [
+        "7",
+        "0",
+        {"state": "not_reported"},
+        {"state": "suppressed"},
+        {"state": "not_applicable"},
+    ]
+    assert [row["reason"] for row in rows][2:] == [
+        "late",
+        "fewer than 5",
+        "never made here",
+    ]
+    assert len({tuple(states[row["state"]]) for row in rows}) == 5
 
 
-def test_a_table_has_scoped_headings_and_a_caption() -> None:
-    made = table(FIVE, (), "Made-up counts")
-    assert [h.scope for h in parts(made, "Th")][:3] == ["col", "col", "col"]
-    assert [h.scope for h in parts(made, "Th")][-1] == "row"
-    assert text(parts(made, "Caption")[0]) == "Made-up counts"
+def test_a_table_in_which_all_is_data_has_no_column_of_states() -> None:
+    assert content(FIVE.head(1), (), "X")["states"] is None
 
 
-def test_a_long_table_stops_at_200_rows_and_points_to_the_csv() -> None:
+def test_a_table_is_one_component_however_long_it_is() -> None:
     made = table(pl.DataFrame({"i": range(1234)}), (), "Long", "/all.csv")
-    assert len(parts(made, "Tr")) == 201
+    assert len(list(made._traverse())) < 12
+    (region,) = [d for d in parts(made, "Div") if hasattr(d, "data-table")]
+    assert len(json.loads(getattr(region, "data-table"))["rows"]) == 200
     assert "The first 200 of 1\u202f234 rows." in text(made)
     assert parts(made, "A")[0].href == "/all.csv"
 

@@ -1,0 +1,92 @@
+"""The table behind a figure, sent as one component and built in the browser.
+
+Dash compares every component with every other each time a page changes: a table of 200
+rows, one component a cell, holds the page for twenty seconds. So a table is one
+component with its texts, and assets/pocnet.js builds the rows when they can be seen.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard.components import HIDDEN, Column, Kind, aria, written
+from dashboard.theme import STATES
+
+MOST_ROWS = 200
+
+
+def table(
+    frame: pl.DataFrame, columns: Sequence[Column], caption: str, csv: str | None = None
+) -> Component:
+    """A real table: caption, scoped headings, the state in words, at most 200 rows.
+
+    Rows whose state hides their values show the state's sign in each empty cell and its
+    reason at the end. Longer frames say so and point to the CSV, which has every row.
+    """
+    texts: dict[str, Any] = {"data-table": json.dumps(content(frame, columns, caption))}
+    scroller = html.Div(
+        className="scroller", role="region", tabIndex=0, **aria(label=caption), **texts
+    )
+    return html.Div([scroller, _more(frame.height, csv)])
+
+
+def content(
+    frame: pl.DataFrame, columns: Sequence[Column], caption: str
+) -> dict[str, object]:
+    """What the browser builds the table from: texts only, never markup.
+
+    `cells` holds texts, or a state's name where its sign stands for a hidden value;
+    `state` is null in a table in which every row is data.
+    """
+    columns = columns or _columns(frame)
+    states = "state" in frame.columns and bool((frame["state"] != "data").any())
+    rows = frame.head(MOST_ROWS).to_dicts()
+    return {
+        "caption": caption,
+        "columns": [{"heading": c.heading, "kind": c.kind} for c in columns],
+        "rows": [_row(row, columns, states) for row in rows],
+        "states": {name: [n.sign, n.words] for name, n in STATES.items()}
+        if states
+        else None,
+    }
+
+
+def _columns(frame: pl.DataFrame) -> list[Column]:
+    return [
+        Column(name, name.replace("_", " ").capitalize(), _kind(frame.schema[name]))
+        for name in frame.columns
+        if name not in ("state", "reason") and not name.startswith("_")
+    ]
+
+
+def _kind(dtype: pl.DataType) -> Kind:
+    if dtype.is_integer():
+        return "count"
+    return "number" if dtype.is_float() else "text"
+
+
+def _row(
+    row: Mapping[str, object], columns: Sequence[Column], states: bool
+) -> dict[str, object]:
+    state = str(row.get("state") or "data")
+    cells = [
+        {"state": state}
+        if row[c.name] is None and state in HIDDEN
+        else written(row[c.name], c.kind)
+        for c in columns
+    ]
+    if not states:
+        return {"cells": cells}
+    return {"cells": cells, "state": state, "reason": row.get("reason")}
+
+
+def _more(height: int, csv: str | None) -> Component | None:
+    if height <= MOST_ROWS:
+        return None
+    words = f"The first {MOST_ROWS} of {written(height, 'count')} rows."
+    link = html.A("All of them as CSV", href=csv, download="") if csv else None
+    return html.P([words, " ", link], className="table-more")
