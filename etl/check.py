@@ -237,7 +237,9 @@ def _rejects(
 
 def _shown(rejects: pl.DataFrame) -> pl.DataFrame:
     """What was read, where it may be shown: another hand may have made the bundle."""
-    return rejects.with_columns(shown(rejects[c]) for c in ("read", "origin", "ref"))
+    columns = ["read", "origin", "ref"]
+    said = pl.concat([rejects[c].alias("said") for c in columns]).drop_nulls().unique()
+    return rejects.with_columns(pl.col(columns).replace(said, shown(said)))
 
 
 def _once(good: pl.DataFrame, dataset: str) -> tuple[pl.DataFrame, pl.DataFrame]:

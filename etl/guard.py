@@ -49,7 +49,7 @@ def guard(frame: pl.DataFrame, dataset: str, site: str) -> Guarded:
     identifier does not stop its row but is shown as its shape.
     """
     numbered = frame.with_columns(_row=pl.int_range(pl.len(), dtype=pl.Int64))
-    safe = numbered.with_columns(shown(numbered[place]) for place in _PLACES)
+    safe = _safe(numbered, _PLACES)
     told = _told(frame, dataset)
     rejects = [
         _rejects(safe.join(kinds, on=column, maintain_order="left"), column, dataset)
@@ -82,7 +82,7 @@ def protect_rejects(
     """Rejects of the mapping, whose places may leave the site as well."""
     if privacy is not None:
         rejects = pseudonymise_refs(rejects, site, privacy.key, privacy.key_id)
-    return rejects.with_columns(shown(rejects[place]) for place in ("origin", "ref"))
+    return _safe(rejects, ("origin", "ref"))
 
 
 def shown(text: pl.Series) -> pl.Series:
@@ -93,6 +93,10 @@ def shown(text: pl.Series) -> pl.Series:
         return text
     shapes = told.to_frame().select(shape_expr(pl.all())).to_series()
     return text.replace(told, shapes)
+
+
+def _safe(frame: pl.DataFrame, places: tuple[str, ...]) -> pl.DataFrame:
+    return frame.with_columns(shown(frame[place]) for place in places)
 
 
 def _told(frame: pl.DataFrame, dataset: str) -> dict[str, pl.DataFrame]:

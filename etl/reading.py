@@ -85,6 +85,8 @@ def _column(
     frame: pl.DataFrame, name: str, spec: dy.Column, reading: Reading
 ) -> pl.DataFrame:
     meta = spec.metadata or {}
+    if frame[name].null_count() == frame.height:
+        return _nothing(frame.height, spec)
     if meta["kind"] in _FIGURES:
         return _by_style(
             frame,
@@ -93,6 +95,14 @@ def _column(
             lambda part, style: _figures(part[name], meta, style, reading),
         )
     return worded(frame[name], meta, reading.site)
+
+
+def _nothing(height: int, spec: dy.Column) -> pl.DataFrame:
+    """Most columns of most sites are not mapped, and reading them has its price."""
+    empty = pl.DataFrame(
+        schema={"value": spec.dtype, "reason": pl.String, "expected": pl.String}
+    )
+    return empty.clear(height)
 
 
 def _by_style(
