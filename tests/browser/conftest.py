@@ -11,10 +11,10 @@ from playwright.sync_api import (
     Browser,
     ConsoleMessage,
     Page,
-    TimeoutError,
     expect,
     sync_playwright,
 )
+from playwright.sync_api import TimeoutError as TooLong
 
 from tests.serving import STATE
 
@@ -88,7 +88,7 @@ class Visit:
         fits = "() => document.documentElement.scrollWidth <= window.innerWidth"
         try:
             self.page.wait_for_function(fits, timeout=5_000)
-        except TimeoutError:
+        except TooLong:
             return True
         return False
 
