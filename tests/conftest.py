@@ -2,7 +2,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.demo import Demo, made
 from tests.serving import free_port, serving_process
+
+
+@pytest.fixture(scope="session")
+def demo() -> Demo:
+    """The made-up network, pulled through its own source systems."""
+    return made()
 
 
 @pytest.fixture(scope="session")
