@@ -1,65 +1,27 @@
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.check import Known, check_rows
+from etl.bundle import Bundle, Manifest, Part
+from etl.check import Known, check, check_rows
 from etl.contract.schemas import KEYS, SCHEMAS, SENT
 from etl.mapping import REJECT_SCHEMA
+from etl.network import load_network
 from etl.reading import Reading
-
-SPANISH = {
-    "decimal": ",",
-    "dates": "dmy",
-    "time_zone": "Europe/Madrid",
-    "fraction": False,
-}
-READING = Reading("alpha", [], date(2026, 11, 16))
-KNOWN = Known(frozenset({"alpha"}), frozenset({"car-t-cd19", "msc"}))
-BATCH = {"site": "alpha", "batch": "k1-1", "product": "msc", "pathway": "validation"}
-WEIGHT = "recipient_weight_band_kg"
-RESULT = {
-    "site": "alpha",
-    "batch": "k1-1",
-    "parameter": "viability",
-    "stage": "final_product",
-    "value": "97.5",
-    "unit": "%",
-}
-
-
-def days(first, then):
-    return {first: "2024-03-15", then: "2024-03-14"}
-
-
-def mapped(rows):
-    columns = dict.fromkeys(name for row in rows for name in row)
-    return pl.DataFrame(
-        {name: [row.get(name) for row in rows] for name in columns},
-        schema_overrides=dict.fromkeys(columns, pl.String),
-    ).with_columns(
-        _origin=pl.lit("lots.csv"),
-        _ref=pl.format("line {}", pl.int_range(2, pl.len() + 2)),
-    )
-
-
-def checked(rows, dataset="batch", reading=READING, known=KNOWN):
-    return check_rows(mapped(rows), dataset, reading, known)
-
-
-def rules(rows, dataset="batch", **how):
-    rejects = checked(rows, dataset, **how).rejects
-    return rejects.select("column", "rule", "read").rows()
-
-
-def spanish(dataset):
-    return Reading(
-        "alpha",
-        [dict.fromkeys(SCHEMAS[dataset].column_names(), SPANISH)],
-        READING.today,
-    )
+from tests.etl.checking import (
+    BATCH,
+    KNOWN,
+    READING,
+    RESULT,
+    checked,
+    mapped,
+    rules,
+    spanish,
+)
+from tests.etl.drops import ENVIRON, edit, write_network
 
 
 def test_a_good_row_comes_out_in_the_types_of_its_schema():
@@ -96,21 +58,6 @@ def test_a_row_is_refused_once_and_every_rule_it_broke_is_told():
     assert set(got.rejects["rule"]) == {"vocabulary", "date"}
 
 
-def test_an_unknown_word_is_told_with_the_list_the_likeliest_and_the_remedy():
-    (reject,) = checked([BATCH | {"pathway": "clinical trail"}]).rejects.to_dicts()
-    assert reject["read"] == "clinical trail"
-    assert "hospital_exemption" in reject["expected"]
-    assert 'did you mean "clinical_trial"' in reject["expected"]
-    assert "`codes` in sites/alpha.toml" in reject["expected"]
-
-
-def test_a_parameter_in_the_words_of_the_site_is_told_by_its_code():
-    (reject,) = checked(
-        [RESULT | {"parameter": "Viabilidad"}], "result"
-    ).rejects.to_dicts()
-    assert 'did you mean "viability"' in reject["expected"]
-
-
 def test_an_unknown_product_is_told_with_the_likeliest():
     (reject,) = checked([BATCH | {"product": "car-t-cd91"}]).rejects.to_dicts()
     assert (reject["column"], reject["rule"]) == ("product", "product")
@@ -133,35 +80,6 @@ def test_a_publication_names_products_of_its_own():
     assert rules([BATCH | {"product": "ari-0001"}], known=known) == []
 
 
-def test_an_empty_cell_is_refused_only_where_something_is_due():
-    assert rules([BATCH | {"batch": None}]) == [("batch", "required", None)]
-    assert rules([BATCH | {"trial": None, "started": ""}]) == []
-
-
-def test_the_sentence_about_a_date_names_the_declared_order():
-    got = checked([BATCH | {"started": "tomorrow"}], reading=spanish("batch"))
-    assert "day, month and year" in got.rejects["expected"][0]
-
-
-@pytest.mark.parametrize(
-    ("cells", "column", "rule"),
-    [
-        (days("started", "harvested"), "harvested", "harvested_before_started"),
-        (days("collected", "received"), "received", "received_before_collected"),
-        (days("harvested", "infused"), "infused", "infused_before_harvested"),
-        ({"cells_final": "-5"}, "cells_final", "out_of_range"),
-        ({"attempt": "0"}, "attempt", "out_of_range"),
-        ({"cells_final": "<5"}, "cells_final", "comparator"),
-        ({"doses_made": "1.5"}, "doses_made", "whole_number"),
-        ({WEIGHT: "62"}, WEIGHT, "weight_band_of_five"),
-        ({"started": "2031-01-01"}, "started", "implausible_date"),
-        ({"medium": "???"}, "medium", "name"),
-    ],
-)  # fmt: skip
-def test_a_batch_that_cannot_be_is_refused(cells, column, rule):
-    assert [(c, r) for c, r, _ in rules([BATCH | cells])] == [(column, rule)]
-
-
 def test_a_contradiction_shows_both_cells_as_they_were_read():
     cells = {"started": "15/03/24", "harvested": "10/03/24"}
     got = rules([BATCH | cells], reading=spanish("batch"))
@@ -171,64 +89,6 @@ def test_a_contradiction_shows_both_cells_as_they_were_read():
 def test_a_cell_that_was_not_read_contradicts_nothing():
     cells = {"started": "2024-03-15", "harvested": "2024-02-31"}
     assert [rule for _, rule, _ in rules([BATCH | cells])] == ["no_such_day"]
-
-
-def test_a_week_is_told_by_its_monday():
-    week = {"site": "alpha", "resource": "slot", "week": "2024-03-13"}
-    assert [r for _, r, _ in rules([week], "capacity")] == ["week_is_a_monday"]
-    assert rules([week | {"week": "2024-03-11"}], "capacity") == []
-
-
-def test_parts_of_a_key_that_do_not_apply_become_a_hyphen():
-    row = checked([RESULT | {"method": None}], "result").good.row(0, named=True)
-    parts = ("population", "sample", "laboratory", "method", "replicate")
-    assert [row[part] for part in parts] == ["-"] * 5
-    assert row["state"] == "valid"
-
-
-@pytest.mark.parametrize(
-    ("cells", "column", "rule"),
-    [
-        ({"unit": None}, "unit", "unit_missing"),
-        ({"unit": "EU/mL"}, "unit", "unit_of_parameter"),
-        ({"unit": "furlong"}, "unit", "vocabulary"),
-        ({"value": "120"}, "value", "out_of_range"),
-        ({"value": "1,495"}, "value", "ambiguous_number"),
-        ({"value": "97 EU/mL"}, "value", "unit_in_value"),
-        ({"value": None}, "value", "result_without_value"),
-        (days("sampled", "reported"), "reported", "reported_before_sampled"),
-    ],
-)  # fmt: skip
-def test_a_result_that_cannot_be_is_refused_at_the_cell_to_mend(cells, column, rule):
-    got = [(c, r) for c, r, _ in rules([RESULT | cells], "result")]
-    assert (column, rule) in got
-
-
-def test_what_a_site_says_beside_a_cell_completes_it():
-    said = {"comparator": "=", "state": "valid"}
-    rows = [
-        RESULT | said | {"value": "<0.3", "replicate": "1"},
-        RESULT | said | {"value": "nd", "replicate": "2"},
-        RESULT | said | {"value": "5", "comparator": "≤", "replicate": "3"},
-        RESULT | said | {"value": "5", "state": "invalid", "replicate": "4"},
-        RESULT | {"value": None, "parameter": "sterility", "text": "No growth"},
-    ]
-    good = checked(rows, "result").good
-    assert good["comparator"].to_list() == ["<", "=", "<=", "=", None]
-    assert good["state"].to_list() == ["valid", "not_done", "valid", "invalid", "valid"]
-    assert good["text"].to_list()[-1] == "negative"
-
-
-def test_each_block_and_part_is_read_in_its_own_style():
-    fraction = {**SPANISH, "fraction": True}
-    reading = Reading(
-        "alpha", [{"value": SPANISH, "value#1": fraction}, {}], READING.today
-    )
-    frame = mapped(
-        [RESULT | {"value": v, "replicate": str(n)} for n, v in enumerate(["0,97"] * 3)]
-    ).with_columns(_style=pl.Series([0, 1, None]), _part=pl.Series([0, 0, 1]))
-    good = check_rows(frame, "result", reading, KNOWN).good
-    assert good["value"].to_list() == [0.97, 97.0, 0.97]
 
 
 def test_a_lot_is_one_lot_however_it_is_written():
@@ -286,66 +146,6 @@ def test_nobody_sends_batches_of_another_site():
     assert got == [("site", "owner", "beta")]
 
 
-def test_a_ring_trial_compares_figures():
-    row = {
-        "round": "2024-1",
-        "specimen": "A",
-        "laboratory": "lab",
-        "parameter": "sterility",
-        "value": "no growth",
-    }
-    assert [r for _, r, _ in rules([row], "ring_trial")] == ["number"]
-    figure = row | {"parameter": "endotoxin", "value": "<0.3", "unit": "EU/mL"}
-    good = checked([figure], "ring_trial").good.row(0, named=True)
-    assert (good["comparator"], good["value"]) == ("<", 0.3)
-
-
-CRITERION = {
-    "site": "alpha",
-    "product": "msc",
-    "spec_version": "1",
-    "gate": "final",
-    "parameter": "viability",
-    "stage": "final_product",
-    "status": "release",
-    "operator": ">=",
-    "limit_low": "70",
-    "unit": "%",
-}
-
-
-@pytest.mark.parametrize(
-    "cells",
-    [
-        {"operator": "<=", "limit_low": "70"},
-        {"operator": "between", "limit_low": "70"},
-        {"operator": "text", "limit_low": None},
-        {"operator": None},
-    ],
-)
-def test_a_criterion_has_the_limit_that_its_operator_needs(cells):
-    got = [rule for _, rule, _ in rules([CRITERION | cells], "criterion")]
-    assert got == ["criterion_without_limit"]
-
-
-def test_an_informative_criterion_may_have_no_limit():
-    informative = {"operator": None, "limit_low": None, "status": "informative"}
-    assert rules([CRITERION, CRITERION | informative], "criterion") == []
-
-
-def test_a_month_and_a_group_have_one_form():
-    declared = {
-        "site": "alpha",
-        "dataset": "batch",
-        "period": "2024-13",
-        "expected_rows": "4",
-    }
-    assert [r for _, r, _ in rules([declared], "declared")] == ["format"]
-    group = CRITERION | {"logic_group": "potency"}
-    assert [r for _, r, _ in rules([group], "criterion")] == ["format"]
-    assert rules([CRITERION | {"logic_group": "potency:or"}], "criterion") == []
-
-
 def test_what_was_read_is_shown_as_its_shape_if_it_tells_of_a_person():
     got = checked([BATCH | {"pathway": "María García", "started": "12345678Z"}])
     assert set(got.rejects["read"]) == {"Aaaaa Aaaaaa", "99999999A"}
@@ -391,3 +191,42 @@ def test_an_extract_without_rows_is_an_empty_answer(dataset):
     got = check_rows(empty, dataset, READING, KNOWN)
     assert (got.good.height, got.rejected, got.repeated.height) == (0, 0, 0)
     assert SCHEMAS[dataset].is_valid(got.good)
+
+
+def test_a_bundle_is_checked_by_what_the_settings_say(tmp_path):
+    folder = write_network(tmp_path, ("alpha", "beta"))
+    edit(folder, "alpha", 'kind = "manufacturer"', 'kind = "both"')
+    edit(folder, "beta", "[site]", '[site]\nlaboratories = ["alpha"]')
+    network = load_network(folder, ENVIRON)
+    rows = mapped(
+        [
+            RESULT,
+            RESULT | {"site": "beta", "value": "97,5"},
+            RESULT | {"site": "gamma"},
+            RESULT | {"value": "x", "replicate": "2"},
+            RESULT,
+        ]
+    ).with_columns(_row=pl.int_range(pl.len()) + 1, _part=pl.lit(0))
+    stopped = rejected(0)
+    part = Part(source="main", kind="files", location="qc.csv", records=6, read=6)
+    manifest = Manifest(
+        site="alpha",
+        dataset="result",
+        extracted_at=datetime(2026, 11, 16, tzinfo=UTC),
+        full=True,
+        empty=False,
+        mapping="m",
+        records=6,
+        read=6,
+        parts=(part,),
+    )
+    arrival = check(Bundle(manifest, rows, stopped), network)
+    assert arrival.good["site"].to_list() == ["beta", "alpha"]
+    assert (arrival.good_rows, arrival.repeated, arrival.rejected) == (3, 1, 3)
+    assert arrival.good_rows + arrival.rejected == manifest.read
+    assert set(arrival.rejects["rule"]) == {"identifier", "owner", "number"}
+
+
+def rejected(row):
+    told = {"row": row, "rule": "identifier", "column": "method", "expected": "-"}
+    return pl.DataFrame([told], schema=REJECT_SCHEMA)
