@@ -9,10 +9,12 @@ from dashboard.figures.canvas import empty
 from dashboard.figures.caterpillar import caterpillar
 from dashboard.figures.funnel import funnel
 from dashboard.figures.matrix import matrix
+from dashboard.figures.percentiles import percentiles
 from dashboard.figures.places import places
 from dashboard.figures.series import series
 from dashboard.figures.spread import histogram, quantiles
 from dashboard.figures.steps import steps
+from dashboard.figures.timeline import timeline
 
 __all__ = [
     "caterpillar",
@@ -21,9 +23,11 @@ __all__ = [
     "histogram",
     "matrix",
     "pareto",
+    "percentiles",
     "places",
     "quantiles",
     "series",
     "stacked_bars",
     "steps",
+    "timeline",
 ]

@@ -21,9 +21,10 @@ def caterpillar(
     if (blank := nothing(frame)) is not None:
         return blank
     rows = flagged(shown(frame))
+    judged = "flag" in frame.columns
     figure = canvas(x=value, height=96 + 26 * rows.height)
     for flag in rows["flag"].unique(maintain_order=True):
-        _points(figure, rows.filter(pl.col("flag") == flag), flag, percent)
+        _points(figure, rows.filter(pl.col("flag") == flag), flag, percent, judged)
     if centre is not None:
         figure.add_vline(x=centre, line={"color": GREY, "width": 1.2, "dash": "dash"})
     figure.update_yaxes(
@@ -35,7 +36,10 @@ def caterpillar(
     return figure
 
 
-def _points(figure: go.Figure, rows: pl.DataFrame, flag: str, percent: bool) -> None:
+def _points(
+    figure: go.Figure, rows: pl.DataFrame, flag: str, percent: bool, judged: bool
+) -> None:
+    words = f"<br>{FLAGS[flag].words}" if judged else ""
     form = ".1%" if percent else ",.4~g"
     figure.add_scatter(
         x=rows["value"].to_list(),
@@ -53,7 +57,7 @@ def _points(figure: go.Figure, rows: pl.DataFrame, flag: str, percent: bool) -> 
         customdata=rows.select("low", "high").rows(),
         hovertemplate=(
             f"<b>%{{y}}</b><br>%{{x:{form}}} (%{{customdata[0]:{form}}} to"
-            f" %{{customdata[1]:{form}}})<br>{FLAGS[flag].words}<extra></extra>"
+            f" %{{customdata[1]:{form}}}){words}<extra></extra>"
         ),
         name=FLAGS[flag].words,
     )

@@ -15,7 +15,7 @@ from dashboard.queries.batches import (
 )
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
 from dashboard.queries.criteria import criteria
-from dashboard.queries.disclosure import audience_rule
+from dashboard.queries.disclosure import POOLS, audience_rule
 from dashboard.queries.listing import batches, lots
 from dashboard.queries.network import (
     about,
@@ -37,13 +37,24 @@ from dashboard.queries.quality import (
     source_errors,
 )
 from dashboard.queries.quality import counts as row_counts
+from dashboard.queries.slots import (
+    agreed_completeness,
+    awaiting_final,
+    queue,
+    slot_starts,
+    slot_use,
+    slots_ahead,
+    slots_lost,
 from dashboard.queries.snapshot import NoSnapshotError, current
 
 __all__ = [
+    "POOLS",
     "NoSnapshotError",
     "about",
     "audience_rule",
+    "agreed_completeness",
     "authorisations",
+    "awaiting_final",
     "batches",
     "capacity",
     "cohorts",
@@ -65,11 +76,16 @@ __all__ = [
     "orders_waiting",
     "parameters",
     "products",
+    "queue",
     "rejects",
     "reports",
     "row_counts",
     "rule_counts",
     "runs",
     "sites",
+    "slot_starts",
+    "slot_use",
+    "slots_ahead",
+    "slots_lost",
     "source_errors",
 ]
