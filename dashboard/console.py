@@ -55,7 +55,7 @@ def bars() -> Iterator[Callable[[Step], None]]:
 def show(result: RunResult, as_json: bool) -> int:
     """Print what a run came to, and give the exit code that says it in a number."""
     if as_json:
-        click.echo(as_json(result))
+        click.echo(as_object(result))
     else:
         Console().print(_as_table(result))
         click.echo(f"Published: {result.snapshot}")
@@ -68,7 +68,7 @@ def show(result: RunResult, as_json: bool) -> int:
     return PARTIAL if answered else FAILED
 
 
-def as_json(result: RunResult) -> str:
+def as_object(result: RunResult) -> str:
     """The run as one JSON object: the snapshot, each dataset's counts, the failures."""
     said = {
         "snapshot": str(result.snapshot),

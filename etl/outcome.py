@@ -12,6 +12,13 @@ import polars as pl
 from etl.matching import SPECIFICATION
 
 _GATE: Final = ["assigned", "gate"]
+_OUTCOME: Final = (
+    pl.when(pl.col("failed") > 0)
+    .then(pl.lit("fail"))
+    .when(pl.col("undetermined") > 0)
+    .then(pl.lit("undetermined"))
+    .otherwise(pl.lit("pass"))
+)
 
 
 def batch_outcomes(judged: pl.DataFrame) -> pl.DataFrame:
@@ -31,13 +38,6 @@ def batch_outcomes(judged: pl.DataFrame) -> pl.DataFrame:
         failed.sum().alias("failed"),
         unknown.sum().alias("undetermined"),
     )
-    outcome = (
-        pl.when(pl.col("failed") > 0)
-        .then(pl.lit("fail"))
-        .when(pl.col("undetermined") > 0)
-        .then(pl.lit("undetermined"))
-        .otherwise(pl.lit("pass"))
-    )
     causes = (
         demands.filter(failed)
         .group_by(_GATE)
@@ -49,7 +49,7 @@ def batch_outcomes(judged: pl.DataFrame) -> pl.DataFrame:
     named = released.select(*_GATE, "site", "batch", *SPECIFICATION).unique(
         _GATE, maintain_order=True
     )
-    whole = gates.with_columns(outcome.alias("outcome")).join(named, on=_GATE)
+    whole = gates.with_columns(_OUTCOME.alias("outcome")).join(named, on=_GATE)
     return (
         whole.join(causes, on=_GATE, how="left")
         .select(

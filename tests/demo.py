@@ -78,10 +78,10 @@ def made() -> Demo:
     if not (folder / "pull.json").exists():
         for old in STATE.glob("demo-*"):
             shutil.rmtree(old)
-        from dashboard.console import as_json
+        from dashboard.console import as_object
 
         with demonstration(folder, Plan()) as result:
-            (folder / "pull.json").write_text(as_json(result))
+            (folder / "pull.json").write_text(as_object(result))
     return Demo(folder)
 
 
