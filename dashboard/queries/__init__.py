@@ -45,6 +45,7 @@ from dashboard.queries.slots import (
     slot_use,
     slots_ahead,
     slots_lost,
+)
 from dashboard.queries.snapshot import NoSnapshotError, current
 
 __all__ = [
