@@ -52,9 +52,9 @@ def bars() -> Iterator[Callable[[Step], None]]:
         yield show
 
 
-def show(result: RunResult, wants_json: bool) -> int:
+def show(result: RunResult, as_json: bool) -> int:
     """Print what a run came to, and give the exit code that says it in a number."""
-    if wants_json:
+    if as_json:
         click.echo(as_object(result))
     else:
         Console().print(_as_table(result))

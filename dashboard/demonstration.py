@@ -12,8 +12,8 @@ import click
 from connectors import ConfigError
 from connectors.standins import serve
 from dashboard.console import bars
-from etl.demo.world import Plan, generate
-from etl.demo.writing import demo_environ, standin_sites, write_network
+from etl.collect import Window
+from etl.demo import Plan, demo_environ, generate, standin_sites, write_network
 from etl.network import load_network
 from etl.run import RunResult, pull
 
@@ -34,7 +34,8 @@ def demonstration(folder: Path, plan: Plan) -> Iterator[RunResult]:
         write_network(world, folder, address)
         network = load_network(folder, demo_environ(folder))
         with bars() as progress:
-            result = pull(network, progress=progress)
+            # Everything, also the second time: the counts are those of the whole.
+            result = pull(network, window=Window(full=True), progress=progress)
         yield result
 
 
