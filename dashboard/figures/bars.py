@@ -30,7 +30,7 @@ def pareto(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
     figure = canvas(x=count, height=72 + 34 * rows.height)
     figure.add_bar(
         x=rows["count"].to_list(),
-        y=[cut(label) for label in rows["label"]],
+        y=list(range(rows.height)),
         orientation="h",
         marker_color=[BLUE if share < 0.8 else PALE_BLUE for share in before],
         text=[
@@ -44,7 +44,13 @@ def pareto(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
         ],
         hoverinfo="text",
     )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    # By position: two long names that are cut to the same words stay two bars.
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        tickvals=list(range(rows.height)),
+        ticktext=[cut(label) for label in rows["label"]],
+    )
     figure.update_xaxes(range=[0, 1.45 * max(rows["count"].to_list())], showline=False)
     return figure
 

@@ -1,5 +1,7 @@
 """Where the sites are: points on a map whose shapes come from this server."""
 
+from collections.abc import Mapping
+
 import plotly.graph_objects as go
 import polars as pl
 
@@ -8,8 +10,14 @@ from dashboard.figures.canvas import canvas, column, empty, flagged, marker, sho
 from dashboard.theme import FAINT, FLAGS, GREY, STATES
 
 
-def places(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
+def places(
+    frame: pl.DataFrame,
+    count: str = "batches",
+    words: Mapping[str, str] | None = None,
+) -> go.Figure:
     """One point a site, its size by n, its shape by flag.
+
+    `words` says what a flag means here, where it is about something else than limits.
 
     `frame`: label, latitude, longitude, n, state, reason; `flag`, `hover` when there
     are any. The outlines are Natural Earth's at 1 : 50 million, enough to recognise a
@@ -22,7 +30,8 @@ def places(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
     rows = flagged(shown(located))
     figure = canvas()
     for flag in rows["flag"].unique(maintain_order=True):
-        _points(figure, rows.filter(pl.col("flag") == flag), flag, count)
+        said = (words or {}).get(flag, FLAGS[flag].words)
+        _points(figure, rows.filter(pl.col("flag") == flag), said, count)
     _without_number(figure, located)
     figure.update_geos(
         resolution=50,
@@ -72,18 +81,18 @@ def _without_number(figure: go.Figure, located: pl.DataFrame) -> None:
         )
 
 
-def _points(figure: go.Figure, rows: pl.DataFrame, flag: str, count: str) -> None:
+def _points(figure: go.Figure, rows: pl.DataFrame, words: str, count: str) -> None:
     sizes = [9 + 2.2 * (n or 0) ** 0.35 for n in rows["n"]]
     said = [
-        f"<b>{label}</b><br>{n:,} {count}<br>{FLAGS[flag].words}"
+        f"<b>{label}</b><br>{n:,} {count}<br>{words}"
         for label, n in rows.select("label", pl.col("n").fill_null(0)).iter_rows()
     ]
     figure.add_scattergeo(
         lon=rows["longitude"].to_list(),
         lat=rows["latitude"].to_list(),
         mode="markers",
-        marker={**marker(flag), "size": sizes, "opacity": 0.9},
-        name=FLAGS[flag].words,
+        marker={**marker(str(rows["flag"][0])), "size": sizes, "opacity": 0.9},
+        name=words,
         hovertext=column(rows, "hover", None) if "hover" in rows.columns else said,
         hoverinfo="text",
     )

@@ -141,7 +141,7 @@ def network_causes(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 def causes(frame: pl.DataFrame) -> pl.DataFrame:
     """Counts by stage and category as labelled bars, the largest first."""
     label = pl.format(
-        "{}: {}", *(pl.col(c).str.replace_all("_", " ") for c in ("stage", "category"))
+        "{} ({})", *(pl.col(c).str.replace_all("_", " ") for c in ("category", "stage"))
     )
     return frame.select(
         label.alias("label"),
@@ -160,7 +160,7 @@ def _causes_said(frame: pl.DataFrame) -> str:
     top = frame.row(0, named=True)
     return (
         f"Of {total} batches that gave no product, {top['count']}"
-        f" ({top['count'] / total:.0%}) were lost at {top['label']}. The dark bars"
+        f" ({top['count'] / total:.0%}) were lost to {top['label']}. The dark bars"
         " make up four fifths: work on them helps most."
     )
 

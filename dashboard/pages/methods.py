@@ -1,6 +1,6 @@
 """Methods: every metric as it is declared, and how figures are to be read."""
 
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard.components import legend
@@ -67,10 +67,12 @@ def _states() -> Component:
 
 
 def _definitions() -> Component:
-    rows = [
-        html.Div([html.Dt(d.title), html.Dd(f"{d.meaning} Out of {d.denominator}.")])
+    text = "
+
+".join(
+        f"**{d.title}.** {d.meaning} Out of {d.denominator}."
         for d in DEFINITIONS.values()
-    ]
+    )
     return html.Section(
         [
             html.H2("What counts as failure"),
@@ -78,7 +80,7 @@ def _definitions() -> Component:
                 "Papers differ, so the reader switches; each page names the definition"
                 " in force."
             ),
-            html.Dl(rows, className="definitions"),
+            dcc.Markdown(text),
         ],
         className="card-figure",
     )
@@ -103,11 +105,9 @@ def _metric(metric: Metric) -> Component:
         ("Comes from", metric.source),
         ("Answered for by", f"{metric.owner}, reviewed {metric.reviewed:%-d %b %Y}"),
     )
-    rows = [html.Div([html.Dt(name), html.Dd(text)]) for name, text in facts]
+    text = "\n\n".join(f"**{name}.** {fact}" for name, fact in facts)
     return html.Article(
-        [html.H3(metric.title), html.Dl(rows, className="definitions")],
-        id=metric.id,
-        className="metric",
+        [html.H3(metric.title), dcc.Markdown(text)], id=metric.id, className="metric"
     )
 
 

@@ -152,7 +152,8 @@ def _map(frame: pl.DataFrame) -> go.Figure:
     return figures.places(
         frame.with_columns(pl.Series("hover", said, pl.String)).rename(
             {"name": "label", "site": "slug"}
-        )
+        ),
+        words={"none": "fresh news", "high998": "nothing new for too long"},
     )
 
 

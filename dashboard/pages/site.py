@@ -20,6 +20,16 @@ from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
 PATH = "/site"
+STEPS = (
+    "ordered_collected",
+    "collected_received",
+    "received_started",
+    "started_harvested",
+    "harvested_released",
+    "released_infused",
+    "provisional_final",
+    "ordered_infused",
+)
 _NOT_CHOSEN = "Choose one site above to see it beside the network."
 
 
@@ -136,7 +146,10 @@ def turnaround(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         how="left",
     )
     titles = {s: METRICS[s].title if s in METRICS else s for s in whole["step"]}
-    return whole.with_columns(pl.col("step").replace(titles))
+    order = pl.Enum(STEPS)
+    return whole.sort(pl.col("step").cast(order)).with_columns(
+        pl.col("step").replace(titles)
+    )
 
 
 def _days(frame: pl.DataFrame) -> pl.DataFrame:
@@ -171,7 +184,7 @@ def _causes_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "No batch of this site was lost in this selection, or none is chosen."
     top = frame.row(0, named=True)
-    return f"Most are lost at {top['label']}: {top['count']} batches."
+    return f"Most are lost to {top['label']}: {top['count']} batches."
 
 
 def _facts(viewer: Viewer, filters: Filters) -> Component:
