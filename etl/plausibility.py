@@ -32,7 +32,7 @@ def without(dataset: str, column: str, parent: str) -> Callable[[Tables], pl.Dat
             "site",
             pl.col(column).alias("batch") if column == "batch" else _NO_BATCH,
             "n",
-            read=pl.format("{} ({} rows)", column, "n"),
+            read=pl.format("{} (rows: {})", column, "n"),
             broken=pl.col("there").is_null(),
         )
 

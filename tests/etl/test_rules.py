@@ -60,7 +60,7 @@ def test_results_of_a_batch_never_sent_are_one_finding_and_counted_each():
         "result_without_batch", table("result", *rows), table("batch", batch("b2"))
     )
     assert findings["batch"].to_list() == ["b1"]
-    assert findings["read"].to_list() == ["b1 (3 rows)"]
+    assert findings["read"].to_list() == ["b1 (rows: 3)"]
     assert counts == [("alpha", 3, 4)]
 
 
@@ -99,7 +99,7 @@ def test_a_batch_names_an_order_that_is_there():
         "batch", batch(order_key="o1"), batch("b2", order_key="o2"), batch("b3")
     )
     findings, counts = found("batch_without_order", batches, orders)
-    assert findings.select("column", "read").rows() == [("order_key", "o2 (1 rows)")]
+    assert findings.select("column", "read").rows() == [("order_key", "o2 (rows: 1)")]
     assert counts == [("alpha", 1, 2)]
 
 
