@@ -9,12 +9,14 @@ from dashboard.figures.canvas import empty
 from dashboard.figures.caterpillar import caterpillar
 from dashboard.figures.funnel import funnel
 from dashboard.figures.matrix import matrix
+from dashboard.figures.parts import parts
 from dashboard.figures.percentiles import percentiles
 from dashboard.figures.places import places
 from dashboard.figures.series import series
 from dashboard.figures.spread import histogram, quantiles
 from dashboard.figures.steps import steps
 from dashboard.figures.timeline import timeline
+from dashboard.figures.triangle import triangle
 
 __all__ = [
     "caterpillar",
@@ -23,6 +25,7 @@ __all__ = [
     "histogram",
     "matrix",
     "pareto",
+    "parts",
     "percentiles",
     "places",
     "quantiles",
@@ -30,4 +33,5 @@ __all__ = [
     "stacked_bars",
     "steps",
     "timeline",
+    "triangle",
 ]

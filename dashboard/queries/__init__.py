@@ -14,7 +14,7 @@ from dashboard.queries.batches import (
     parameters,
 )
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
-from dashboard.queries.criteria import criteria
+from dashboard.queries.criteria import agreement, criteria
 from dashboard.queries.disclosure import POOLS, audience_rule
 from dashboard.queries.listing import batches, lots
 from dashboard.queries.network import (
@@ -52,6 +52,7 @@ __all__ = [
     "POOLS",
     "NoSnapshotError",
     "about",
+    "agreement",
     "audience_rule",
     "agreed_completeness",
     "authorisations",

@@ -4,11 +4,15 @@ A limit is no patient's and holds no count; who may see whose follows the same s
 everything else. Published programmes are open to every viewer and never members.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
+from dashboard.analysis import agreement as agreeing
+from dashboard.analysis import versions
 from dashboard.filters import Filters
-from dashboard.queries.disclosure import DATA, scope
-from dashboard.queries.snapshot import current
+from dashboard.queries.disclosure import DATA, FEWEST_POOLED, SUPPRESSED, scope
+from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
 
@@ -21,13 +25,60 @@ def criteria(viewer: Viewer, filters: Filters, published: bool = False) -> pl.Da
     """
     snapshot = current()
     named = scope(snapshot, viewer, filters).named
+    return _rows(snapshot, named, filters, published).with_columns(
+        pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
+    )
+
+
+def agreement(
+    viewer: Viewer, product: str, reference: str | None = None
+) -> pl.DataFrame:
+    """How far all members agree on each test of a product, in counts of pairs.
+
+    Over the whole network, whichever sites the viewer sees by name: `sites`, `without`,
+    `pairs`, `comparable`, `equal`, `share`; and where `reference` is a site seen by
+    name, how it stands to the others: `same_as`, `stricter_than`, `looser_than` and
+    `unlike` of them. A test that fewer than five sites have would tell one from the
+    others, and is held back from who does not see them all by name. What members ask
+    is theirs: the public gets no row.
+    """
+    snapshot = current()
+    whole = scope(snapshot, viewer, Filters())
+    asked = _rows(snapshot, whole.site, Filters(product=(product,)), False)
+    held = versions.in_force(asked).with_columns(pl.lit(True).alias("member"))
+    layout = agreeing.lay_out(held)
+    frame = agreeing.agreement(layout)
+    seen = pl.col("site") == (reference if reference in whole.named else "")
+    own = agreeing.compared(layout).filter(seen)
+    frame = frame.join(
+        own.select("gate", "stage", "parameter", *agreeing.STANDING),
+        on=["gate", "stage", "parameter"],
+        how="left",
+    )
+    if viewer.role == "public":
+        frame = frame.clear()
+    unseen = not set(held["site"]) <= set(whole.named)
+    few = (pl.col("sites") < FEWEST_POOLED) & unseen
+    numbers = [name for name, kind in frame.schema.items() if kind.is_numeric()]
+    return frame.with_columns(
+        *(pl.when(~few).then(pl.col(name)).alias(name) for name in numbers),
+        pl.when(few).then(pl.lit(SUPPRESSED)).otherwise(pl.lit(DATA)).alias("state"),
+        pl.when(few)
+        .then(pl.lit(f"fewer than {FEWEST_POOLED} sites have this test"))
+        .alias("reason"),
+    )
+
+
+def _rows(
+    snapshot: Snapshot, sites: Sequence[str], filters: Filters, published: bool
+) -> pl.DataFrame:
     return snapshot.rows(
         "select c.*, st.name, st.kind, p.product_class, p.title,"
         " (c.valid_from is null or c.valid_from <= cast($day as date))"
         " and (c.valid_to is null or c.valid_to >= cast($day as date)) as current"
         " from criterion as c join site as st on c.site = st.site"
         " left join product as p on c.product = p.product"
-        " where (list_contains($named, c.site) or ($published"
+        " where (list_contains($sites, c.site) or ($published"
         " and st.kind = 'published'))"
         " and ($product is null or list_contains($product, c.product)"
         " or st.kind = 'published')"
@@ -35,10 +86,10 @@ def criteria(viewer: Viewer, filters: Filters, published: bool = False) -> pl.Da
         " order by st.kind = 'published', c.site, c.product, c.spec_version,"
         " c.parameter",
         {
-            "named": list(named),
+            "sites": list(sites),
             "published": published,
             "day": snapshot.as_of,
             "product": list(filters.product) or None,
             "class": list(filters.product_class) or None,
         },
-    ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
+    )
