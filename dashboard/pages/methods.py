@@ -67,9 +67,7 @@ def _states() -> Component:
 
 
 def _definitions() -> Component:
-    text = "
-
-".join(
+    text = "\n\n".join(
         f"**{d.title}.** {d.meaning} Out of {d.denominator}."
         for d in DEFINITIONS.values()
     )
