@@ -13,6 +13,7 @@ from dashboard.figures.parts import parts
 from dashboard.figures.percentiles import percentiles
 from dashboard.figures.places import places
 from dashboard.figures.series import series
+from dashboard.figures.site_bars import site_bars
 from dashboard.figures.spread import histogram, quantiles
 from dashboard.figures.steps import steps
 from dashboard.figures.timeline import timeline
@@ -30,6 +31,7 @@ __all__ = [
     "places",
     "quantiles",
     "series",
+    "site_bars",
     "stacked_bars",
     "steps",
     "timeline",

@@ -123,10 +123,12 @@ def _clock_said(frame: pl.DataFrame) -> str:
     where = seen.sort("oldest", descending=True, nulls_last=True).row(0, named=True)
     old = where["age"] is not None and where["age"] > where["oldest"] // 2
     heard = f", but nothing was heard from it for {where['age']} days" if old else ""
+    pool = where["site"] in queries.POOLS
+    place = "" if pool else f" ({where['site']}{heard})"
     return (
         f"{written(total, 'count')} batches are released provisionally and await their"
         f" final certificate; the oldest for {where['oldest']} days"
-        f" ({where['site']}{heard}). Fewer and younger is better: their patients may"
+        f"{place}. Fewer and younger is better: their patients may"
         " have been treated."
     )
 
@@ -136,9 +138,7 @@ def _clock_drawn(frame: pl.DataFrame) -> go.Figure:
         pl.col("site").alias("x"), pl.lit("awaiting final").alias("part"),
         pl.col("waiting").alias("count"), "state", "reason",
     )  # fmt: skip
-    figure = figures.stacked_bars(rows)
-    figure.update_layout(meta={"min_width": 520})
-    return figure.update_xaxes(categoryorder="category ascending")
+    return figures.site_bars(rows)
 
 
 _DAYS = (

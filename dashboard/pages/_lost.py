@@ -104,9 +104,7 @@ def _lost_drawn(frame: pl.DataFrame) -> go.Figure:
         pl.col("site").alias("x"), "part",
         pl.col("lost").alias("count"), "state", "reason",
     )  # fmt: skip
-    figure = figures.stacked_bars(rows, "slots lost")
-    figure.update_layout(meta={"min_width": 620})
-    return figure.update_xaxes(categoryorder="category ascending")
+    return figures.site_bars(rows, "slots lost")
 
 
 def resources(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -145,11 +143,9 @@ def _resources_said(frame: pl.DataFrame) -> str:
         f" against {r['next_carries']:.0f} of the next resource"
         for r in found.to_dicts()
     ]
-    return (
-        f"One resource holds back {'; '.join(each)}. At the other"
-        f" {sites - found['site'].n_unique()} of {sites} sites none stands out. More"
-        " is better."
-    )
+    others = sites - found["site"].n_unique()
+    rest = f" At the other {others} of {sites} sites none stands out." if others else ""
+    return f"One resource holds back {'; '.join(each)}.{rest} More is better."
 
 
 def _resources_drawn(frame: pl.DataFrame) -> go.Figure:

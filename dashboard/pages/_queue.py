@@ -49,9 +49,7 @@ def _waiting_drawn(frame: pl.DataFrame) -> go.Figure:
         pl.col("site").alias("x"), pl.lit("waiting").alias("part"),
         pl.col("waiting").alias("count"), "state", "reason",
     )  # fmt: skip
-    figure = figures.stacked_bars(rows, "orders")
-    figure.update_layout(meta={"min_width": 620})
-    return figure.update_xaxes(categoryorder="category ascending")
+    return figures.site_bars(rows, "orders")
 
 
 def nominal(viewer: Viewer, filters: Filters) -> pl.DataFrame:

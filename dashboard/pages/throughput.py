@@ -151,14 +151,16 @@ def _words(column: str) -> pl.Expr:
 
 
 def _by_pathway_said(frame: pl.DataFrame) -> str:
-    totals = frame.group_by("part").agg(pl.col("count").sum()).sort("part")
+    seen = frame.drop_nulls("count")
+    totals = seen.group_by("part").agg(pl.col("count").sum()).sort("part")
     n = int(totals["count"].sum() or 0)
     if not n:
         return "No start can be shown in this selection."
     parts = [f"{p}: {written(c, 'count')} ({c / n:.0%})" for p, c in totals.rows()]
+    hidden = " Hidden counts are not in it." if seen.height < frame.height else ""
     return (
-        f"Of {written(n, 'count')} batches started, {', '.join(parts)}. The mix is a"
-        " fact of the network, neither good nor bad."
+        f"Of {written(n, 'count')} batches started, {', '.join(parts)}.{hidden} The mix"
+        " is a fact of the network, neither good nor bad."
     )
 
 

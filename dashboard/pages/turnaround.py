@@ -1,7 +1,5 @@
 """Turnaround: how long each step takes, where, and where fast and slow part ways."""
 
-from dataclasses import replace
-
 import plotly.graph_objects as go
 import polars as pl
 from dash import html
@@ -16,11 +14,12 @@ from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics_service import STEPS
 from dashboard.pages import _laboratory as laboratory
+from dashboard.pages import _parting as parting
+from dashboard.pages._parting import DAYS, WHOLE, all_sites, steps
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
 PATH = "/turnaround"
-WHOLE = "ordered_infused"
 _FEW = 6
 
 
@@ -31,25 +30,6 @@ def _step(filters: Filters) -> str:
 
 def _title(step: str) -> str:
     return STEPS[step][0]
-
-
-def _titles() -> dict[str, str]:
-    return {step: words for step, (words, _) in STEPS.items()}
-
-
-def _network(filters: Filters) -> Filters:
-    return replace(filters, site=(), region=())
-
-
-def steps(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Median and 90th percentile of each step of the chain, over all sites shown."""
-    frame = queries.durations(viewer, filters, by=("step",))
-    found = chain.percentiles(frame, ("step",))
-    order = pl.DataFrame({"step": list(STEPS)})
-    return order.join(found, on="step", how="left").with_columns(
-        pl.col("step").replace_strict(_titles()).alias("label"),
-        pl.col("state").fill_null("zero"),
-    )
 
 
 def _steps_said(frame: pl.DataFrame) -> str:
@@ -78,7 +58,7 @@ def by_site(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """One step by site: percentiles, with the network's median as `centre`."""
     step = _step(filters)
     frame = _of(queries.durations(viewer, filters), step)
-    whole = queries.durations(viewer, _network(filters), by=("step",))
+    whole = queries.durations(viewer, all_sites(filters), by=("step",))
     centre = chain.percentiles(_of(whole, step), ("step",))
     median = centre["q50"][0] if centre.height else None
     found = chain.percentiles(frame, ("site",)).sort("site")
@@ -124,7 +104,7 @@ def curve(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     which fast and slow part ways can be read.
     """
     step = _step(filters)
-    whole = _of(queries.durations(viewer, _network(filters), by=("step",)), step)
+    whole = _of(queries.durations(viewer, all_sites(filters), by=("step",)), step)
     parts = _of(queries.durations(viewer, filters), step)
     visible = parts.drop_nulls("day")["site"].unique().sort().to_list()
     if len(visible) > _FEW:
@@ -135,6 +115,8 @@ def curve(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         )  # fmt: skip
         parts = chain.halves(parts, medians, found["q50"][0] or 0)
         parts = parts.with_columns(pl.col("half").alias("site"))
+        if parts["half"].n_unique() < 2:  # every site shares the network's median
+            parts = parts.clear()
     columns = ["site", "day", *COUNTS, "state"]
     network = whole.with_columns(pl.lit("network").alias("site"))
     both = pl.concat([network.select(columns), parts.select(columns)])
@@ -163,68 +145,6 @@ def _curve_said(frame: pl.DataFrame) -> str:
     )
 
 
-def parting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Each site's median of each step against the network's: cells of a matrix.
-
-    `difference` is in days, `apart` says whether the 95 % interval leaves the
-    network's median out. All sites that the viewer sees, in alphabetical order.
-    """
-    whole = steps(viewer, _network(filters)).select("step", pl.col("q50").alias("all"))
-    sites = chain.percentiles(queries.durations(viewer, filters), ("site", "step"))
-    apart = (pl.col("q50_lower") > pl.col("all")) | (
-        pl.col("q50_upper") < pl.col("all")
-    )
-    order = pl.DataFrame({"step": list(STEPS)}).with_row_index("place")
-    return (
-        sites.join(whole, on="step", how="left")
-        .join(order, on="step")
-        .sort("site", "place")
-        .with_columns(
-            (pl.col("q50") - pl.col("all")).alias("difference"),
-            apart.fill_null(False).alias("apart"),
-            pl.col("step").replace_strict(_titles()).alias("label"),
-        )
-    )
-
-
-def _parting_said(frame: pl.DataFrame) -> str:
-    seen = frame.filter(pl.col("step") != WHOLE).drop_nulls("difference")
-    if seen.is_empty():
-        return "No site's medians can be laid beside the network's here."
-    spread = (
-        seen.group_by("label", "place")
-        .agg((pl.col("q50").max() - pl.col("q50").min()).alias("days"))
-        .sort("days", "place", descending=[True, False])
-    )
-    top = spread.row(0, named=True)
-    apart = seen.filter("apart").height
-    if not top["days"]:
-        return (
-            f"{apart} of {seen.height} cells (*) differ from the network with their"
-            " whole 95 % interval. Blue is shorter, which is better."
-        )
-    return (
-        f"Sites part ways most at {top['label'].lower()}: their medians lie"
-        f" {top['days']} days apart. {apart} of {seen.height} cells (*) differ from the"
-        " network with their whole 95 % interval. Blue is shorter, which is better."
-    )
-
-
-def _parting_drawn(frame: pl.DataFrame) -> go.Figure:
-    mark = pl.when("apart").then(pl.lit(" *")).otherwise(pl.lit(""))
-    return figures.matrix(
-        frame.select(
-            pl.col("site").alias("row"),
-            pl.col("step").str.replace("_", "→").alias("column"),
-            pl.col("difference").cast(pl.Float64).alias("value"),
-            pl.format("{} d{}", "q50", mark).alias("text"),
-            "state",
-            "reason",
-        ),
-        "difference",
-    )
-
-
 def _top(_viewer: Viewer, filters: Filters) -> Component:
     options = [(WHOLE, _title(WHOLE))]
     options += [(s, _title(s)) for s in STEPS if s != WHOLE]
@@ -240,19 +160,6 @@ def _top(_viewer: Viewer, filters: Filters) -> Component:
         ]
     )
 
-
-_DAYS = (
-    Column("q50", "Median, days", "count"),
-    Column("q50_lower", "95 % from", "count"),
-    Column("q50_upper", "to", "count"),
-    Column("q90", "90th percentile", "count"),
-    Column("q90_lower", "95 % from", "count"),
-    Column("q90_upper", "to", "count"),
-    Column("ended", "Took it", "count"),
-    Column("competing", "Lost before", "count"),
-    Column("censored", "Still running", "count"),
-    Column("n", "n", "count"),
-)
 
 register(
     __name__,
@@ -271,7 +178,7 @@ register(
                 steps,
                 _steps_said,
                 lambda f: figures.percentiles(f, "days"),
-                (Column("label", "Step"), *_DAYS),
+                (Column("label", "Step"), *DAYS),
                 count=lambda f: f"n = {written(f['n'].max(), 'count')}"
                 " batches at the step with most",
                 metric=WHOLE,
@@ -285,7 +192,7 @@ register(
                 by_site,
                 _by_site_said,
                 _by_site_drawn,
-                (Column("site", "Site"), *_DAYS),
+                (Column("site", "Site"), *DAYS),
                 metric=WHOLE,
                 width="half",
             ),
@@ -310,18 +217,7 @@ register(
                 width="half",
                 height=520,
             ),
-            Card(
-                "turnaround-parting",
-                "Where fast and slow sites part ways",
-                parting,
-                _parting_said,
-                _parting_drawn,
-                (Column("site", "Site"), Column("label", "Step"), *_DAYS,
-                 Column("difference", "Against the network", "count")),
-                metric=WHOLE,
-                note="Each cell is the site's median. One in twenty cells is marked by"
-                " chance alone.",
-            ),
+            *parting.CARDS,
             *laboratory.CARDS,
         ),
     ),

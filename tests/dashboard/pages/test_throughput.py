@@ -167,6 +167,17 @@ def test_engineering_runs_and_laboratories_do_not_apply(lead: Viewer) -> None:
         assert mine["n"].null_count() == mine.height > 0
 
 
+def test_hidden_counts_of_a_pathway_are_not_told_as_none(ask: Ask) -> None:
+    viewer = Viewer("authority", region="ES51")
+    with ask(viewer):
+        frame = throughput.by_pathway(viewer, Filters())
+    hidden = frame.filter(pl.col("part") == "compassionate use")
+    assert hidden["state"].unique().to_list() == ["suppressed"]
+    said = throughput._by_pathway_said(frame)
+    assert "compassionate use" not in said
+    assert "Hidden counts are not in it" in said
+
+
 @pytest.mark.parametrize("viewer", [Viewer("public"), Viewer("site", site="turiana")])
 def test_no_other_site_is_named_to_who_may_not_know_it(
     ask: Ask, world: World, viewer: Viewer

@@ -11,7 +11,7 @@ from dashboard import queries
 from dashboard.analysis import chain
 from dashboard.filters import Filters
 from dashboard.metrics_service import STEPS
-from dashboard.pages import _laboratory, turnaround
+from dashboard.pages import _laboratory, _parting, turnaround
 from dashboard.viewer import Viewer
 from etl.demo.members import LABORATORY
 from etl.demo.truth import truths
@@ -60,9 +60,7 @@ def test_who_took_a_step_who_was_lost_and_who_is_running_is_a_recount(
         for row in counted(world)
         if row["started"]
     )
-    step = turnaround.steps(lead, Filters()).filter(
-        pl.col("step") == "started_harvested"
-    )
+    step = _parting.steps(lead, Filters()).filter(pl.col("step") == "started_harvested")
     assert {fate: step[fate][0] for fate in fates} == dict(fates)
 
 
@@ -70,7 +68,7 @@ def test_a_step_that_nobody_is_still_in_has_the_plain_median(
     world: World, lead: Viewer
 ) -> None:
     taken = days(counted(world), "received", "started")
-    row = turnaround.steps(lead, Filters()).row(
+    row = _parting.steps(lead, Filters()).row(
         by_predicate=pl.col("step") == "received_started", named=True
     )
     assert row["n"] == len(taken)
@@ -81,7 +79,7 @@ def test_a_step_that_nobody_is_still_in_has_the_plain_median(
 
 
 def test_the_page_names_all_eight_steps_in_the_order_of_the_chain(lead: Viewer) -> None:
-    frame = turnaround.steps(lead, Filters())
+    frame = _parting.steps(lead, Filters())
     assert frame["step"].to_list() == list(STEPS)
     assert "Shorter is better" in turnaround._steps_said(frame)
 
@@ -116,7 +114,7 @@ def test_many_sites_are_pooled_into_faster_and_slower_and_few_are_named(
 def test_a_site_differs_only_when_its_interval_leaves_the_network_out(
     lead: Viewer,
 ) -> None:
-    frame = turnaround.parting(lead, Filters()).drop_nulls("q50_upper")
+    frame = _parting.parting(lead, Filters()).drop_nulls("q50_upper")
     apart = frame.filter("apart")
     assert 0 < apart.height < frame.height
     for row in frame.to_dicts():
@@ -192,7 +190,7 @@ def test_laboratories_of_others_are_pooled_and_never_named(
             _laboratory.by_laboratory(viewer, Filters()),
             _laboratory.clock(viewer, Filters()),
             turnaround.by_site(viewer, Filters()),
-            turnaround.parting(viewer, Filters()),
+            _parting.parting(viewer, Filters()),
         ]
     for frame in frames:
         words = set(frame.get_column("laboratory", default=pl.Series(["-"])))
