@@ -17,8 +17,9 @@ from etl.demo import Plan, World, demo_environ, generate, standin_sites, write_n
 from etl.demo.entries import sent
 from etl.fold import Arrival
 from etl.network import Network, check_network, load_network
-from etl.pseudonym import PSEUDONYM, pseudonymise
+from etl.pseudonym import PSEUDONYM
 from etl.rules import find
+from tests.etl.drawn import rows_drawn
 
 Key = tuple[str, str]
 
@@ -57,19 +58,6 @@ def _arrived(network: Network) -> dict[Key, Arrival]:
             arrived[slug, bundle.manifest.dataset] = check(bundle, network)
         assert collection.failures == []
     return arrived
-
-
-def _drawn(written: Written, site: str, dataset: str) -> pl.DataFrame:
-    """The generator's rows of a sender, under the pseudonyms of its key."""
-    part = written.world.by_slug[site]
-    rows = sent(written.world, part, dataset)
-    if dataset == "ring_trial":
-        rows = rows.with_columns(laboratory=pl.lit(site))
-    elif "site" not in rows.columns:
-        rows = rows.with_columns(site=pl.lit(site))
-    placed = rows.with_columns(_origin=pl.lit("-"), _ref=pl.lit("-"))
-    hidden = pseudonymise(placed, dataset, site, part.key, "k1")
-    return hidden.drop("_origin", "_ref")
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -142,13 +130,11 @@ def test_what_arrived_is_what_the_truth_file_counts(written: Written) -> None:
 
 def test_every_good_row_is_as_the_generator_drew_it(written: Written) -> None:
     for (site, dataset), arrival in written.arrived.items():
-        drawn = _drawn(written, site, dataset)
+        drawn = rows_drawn(written.world, site, dataset)
         stray = [finding["batch"] for finding in written.truth["findings"]]
         good = arrival.good.drop("origin", "ref")
         if dataset == "result":
             good = good.filter(~pl.col("batch").is_in(stray))
-        if dataset == "result":
-            drawn = drawn.with_columns(sample=pl.lit("-"))
         assert_frame_equal(
             good.sort(KEYS[dataset]),
             drawn.select(good.columns).sort(KEYS[dataset]),
