@@ -52,6 +52,10 @@ def main() -> NoReturn:
     except PocnetError as error:
         click.echo(f"Error: {error}", err=True)
         code = WRONG if isinstance(error, ConfigError) else FAILED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {place}{error.strerror or error}.", err=True)
+        code = FAILED
     _leave(code or 0)
 
 

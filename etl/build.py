@@ -9,6 +9,7 @@ from itertools import groupby
 
 import polars as pl
 
+from connectors import PocnetError
 from etl.bundle import Archive, Manifest
 from etl.check import check
 from etl.contract.schemas import SCHEMAS
@@ -70,9 +71,21 @@ def _land(
         for manifests in (earlier, new)
     )
     for arrival in arrivals:
+        _assert_nothing_vanished(arrival)
         warehouse.note(run, arrival)
     warehouse.apply(run, fold([*replayed, *arrivals], whole=bool(earlier)))
     return [odd for arrival in arrivals if known for odd in _oddities(arrival, known)]
+
+
+def _assert_nothing_vanished(arrival: Arrival) -> None:
+    manifest = arrival.manifest
+    if manifest.read != arrival.good_rows + arrival.rejected:
+        raise PocnetError(
+            f"Of {manifest.read} rows of `{manifest.dataset}` from {manifest.site}, "
+            f"{arrival.good_rows} are good and {arrival.rejected} rejected, which does "
+            "not add up, so the run was taken back. This is a fault of pocnet: please "
+            f"report it with the bundle {manifest.name}."
+        )
 
 
 def _overtaken(

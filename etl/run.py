@@ -6,16 +6,18 @@ run that is killed anywhere leaves the old figures, and the next one finishes it
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+import duckdb
 import polars as pl
 
-from connectors import ConfigError
+from connectors import ConfigError, PocnetError
 from etl import ledger
 from etl.build import build
 from etl.bundle import Archive
@@ -83,7 +85,8 @@ def pull(
     data = data_folder(network.folder)
     archive, snapshots = Archive(data / "archive"), data / "snapshots"
     started = datetime.now(UTC)
-    with Warehouse(data / "warehouse.duckdb") as warehouse:
+    with _disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
+        _assert_later(started, warehouse)
         archive.sweep()
         library = [s for s in published if not _as_it_stands(s, warehouse)]
         asking = [_collection(s, warehouse, window) for s in (*chosen, *library)]
@@ -96,6 +99,30 @@ def pull(
         snapshot = publish(warehouse, _edition(network), run, snapshots)
         counts = _counts(warehouse, run, network)
     return RunResult(run, snapshot, tuple(s.slug for s in chosen), counts, tuple(found))
+
+
+@contextmanager
+def _disk_errors(data: Path) -> Iterator[None]:
+    """A disk that is full or may not be written to, said in one line."""
+    try:
+        yield
+    except (OSError, duckdb.IOException) as error:
+        said = str(error).splitlines()[0]
+        raise PocnetError(
+            f"{data} could not be written: {said}. What was published before still "
+            "stands. Look at the disk's room and at this account's rights there."
+        ) from error
+
+
+def _assert_later(started: datetime, warehouse: Warehouse) -> None:
+    """What is extracted now must rank after all that was extracted before."""
+    newest = warehouse.newest()
+    if newest is not None and newest >= started:
+        raise PocnetError(
+            f"This machine's clock says {started:%Y-%m-%d %H:%M} (UTC), but a bundle "
+            f"of {newest:%Y-%m-%d %H:%M} is known, and what is pulled now would count "
+            "as older. Set the clock right, then pull again."
+        )
 
 
 def _only(sites: Sequence[Site], progress: Progress) -> Progress:

@@ -121,6 +121,13 @@ class Warehouse:
             [site, dataset],
         )
 
+    def newest(self) -> datetime | None:
+        """When the newest bundle was extracted, None before the first."""
+        newest: datetime | None = self.query(
+            "select max(extracted_at) as newest from bundle"
+        )["newest"][0]
+        return newest
+
     def standing(self, site: str, dataset: str) -> int:
         """How many rows of a sender stand in a dataset."""
         return self._count(
