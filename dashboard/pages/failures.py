@@ -14,6 +14,7 @@ from dashboard.components import Column, notice, written
 from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
+from dashboard.pages import _cohorts
 from dashboard.rates import compared
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
@@ -290,6 +291,7 @@ register(
                 metric="criterion_failed",
                 width="half",
             ),
+            _cohorts.CARD,
             Card("failure-batches", "The batches behind the points", lost, _lost_said),
         ),
     ),
