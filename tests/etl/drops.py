@@ -1,4 +1,4 @@
-"""A small network folder whose sites leave CSV files, for tests of the whole pipeline."""
+"""A small network folder whose sites leave CSV files, for tests of the pipeline."""
 
 from collections.abc import Mapping
 from pathlib import Path

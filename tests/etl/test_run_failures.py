@@ -45,7 +45,7 @@ def _nobody_listening(folder: Path) -> None:
     edit(folder, "beta", 'folder = "../drops/beta"', 'url = "http://127.0.0.1:9"')
     edit(folder, "beta", '"batches*.csv"', '"/batches"')
     settings = folder / "sites" / "beta.toml"
-    first, second, _ = settings.read_text().split("[[dataset]]")
+    first, second, *_ = settings.read_text().split("[[dataset]]")
     settings.write_text(f"{first}[[dataset]]{second}")
 
 
