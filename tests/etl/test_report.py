@@ -85,7 +85,12 @@ def test_a_silent_month_is_due_and_empty(folder: Path, tmp_path: Path) -> None:
 def test_the_sites_own_count_is_what_is_expected(folder: Path, tmp_path: Path) -> None:
     row = {"site": "alpha", "dataset": "batch", "period": "2026-09"}
     with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        land(warehouse, "alpha", "declared", said("declared", [row | {"expected_rows": 7}]))
+        land(
+            warehouse,
+            "alpha",
+            "declared",
+            said("declared", [row | {"expected_rows": 7}]),
+        )
         told = of(report(warehouse, network(folder)), "alpha", "batch")
     assert told.filter(period="2026-09")["expected_rows"].to_list() == [7]
     assert told.filter(period="2026-08")["expected_rows"].to_list() == [None]
@@ -149,4 +154,7 @@ def test_a_result_counts_for_its_owner_and_for_the_laboratory_that_sent_it(
     with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
         land(warehouse, "lab", "result", said("result", [row]))
         told = report(warehouse, network(folder)).filter(dataset="result")
-    assert told.filter(pl.col("received_rows") > 0)["site"].to_list() == ["alpha", "lab"]
+    assert told.filter(pl.col("received_rows") > 0)["site"].to_list() == [
+        "alpha",
+        "lab",
+    ]
