@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,7 +48,19 @@ def serving_process(arguments: Sequence[str], port: int) -> Iterator[str]:
     Dash keeps its pages for a whole process, so an application with other pages than
     the dashboard's needs another one.
     """
-    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT) as process:
+    with serving_command([sys.executable, *arguments], port, ROOT) as url:
+        yield url
+
+
+@contextmanager
+def serving_command(
+    command: Sequence[str],
+    port: int,
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """The address at which a command answers that is run in `folder`."""
+    with subprocess.Popen(command, cwd=folder, env=environ) as process:
         url = f"http://127.0.0.1:{port}"
         try:
             _wait(url, lambda: process.poll() is None)
