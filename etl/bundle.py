@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -30,7 +31,8 @@ class Part(BaseModel):
 
     `styles` says how the site wrote each column (decimal sign, date order, time
     zone), which the text alone does not tell. `since` is null when everything was
-    read; `watermark` is where the next pull may start.
+    read; `watermark` is where the next pull may start. `precision` says how exact the
+    dates are that the site lets out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +45,7 @@ class Part(BaseModel):
     records: int
     read: int
     styles: Mapping[str, Mapping[str, object]] = {}
+    precision: Literal["day", "week"] = "day"
 
 
 class Manifest(BaseModel):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
 from connectors import Page
 from etl.bundle import PART, Bundle, Manifest, Part
+from etl.coarse import weekly
 from etl.guard import protect, protect_rejects
 from etl.mapping import REJECT_SCHEMA, map_page, styles
 from etl.network import Site
@@ -38,13 +39,21 @@ class Entry:
     _rows: list[pl.DataFrame] = field(default_factory=list)
     _rejects: list[pl.DataFrame] = field(default_factory=list)
 
+    @property
+    def precision(self) -> Literal["day", "week"]:
+        """How exact the dates are that leave the site."""
+        return self.site.privacy.coarsen if self.site.privacy else "day"
+
     def add(self, page: Page) -> int:
         """Take in a page; gives the number of rows that it was read as."""
         slug, privacy = self.site.slug, self.site.privacy
         mapped = map_page(page, self.rules, slug)
         passed = protect(mapped.frame, self.rules.name, slug, privacy)
         empty = protect_rejects(mapped.rejects, slug, privacy)
-        self._rows.append(passed.rows.with_columns(pl.col(ROW) + self.read))
+        rows = passed.rows
+        if self.precision == "week":
+            rows = weekly(rows, self.rules.name, styles(self.rules, self.site.style))
+        self._rows.append(rows.with_columns(pl.col(ROW) + self.read))
         for rejects in (passed.rejects, empty):
             self._rejects.append(rejects.with_columns(pl.col("row") + self.read))
         read = mapped.frame.height + mapped.rejects.height
@@ -77,6 +86,7 @@ class Entry:
             records=self.records,
             read=self.read,
             styles=styles(self.rules, self.site.style),
+            precision=self.precision,
         )
 
 
@@ -111,7 +121,8 @@ def fingerprint(site: Site, entries: Sequence[DatasetRules]) -> str:
     """
     rules = "\n".join(entry.model_dump_json() for entry in entries)
     key_id = site.privacy.key_id if site.privacy else "-"
-    said = "\n".join((rules, site.style.model_dump_json(), key_id))
+    precision = site.privacy.coarsen if site.privacy else "day"
+    said = "\n".join((rules, site.style.model_dump_json(), key_id, precision))
     key = site.privacy.key.encode() if site.privacy else _contents(site)
     return hmac.new(key, said.encode(), hashlib.sha256).hexdigest()
 

@@ -88,7 +88,7 @@ def _column(
     if frame[name].null_count() == frame.height:
         return _nothing(frame.height, spec)
     if meta["kind"] in _FIGURES:
-        return _by_style(
+        return by_style(
             frame,
             name,
             reading,
@@ -105,7 +105,7 @@ def _nothing(height: int, spec: dy.Column) -> pl.DataFrame:
     return empty.clear(height)
 
 
-def _by_style(
+def by_style(
     frame: pl.DataFrame,
     column: str,
     reading: Reading,
@@ -154,7 +154,7 @@ def _result_cells(
     cells = frame.select("value", "_part", "_style").with_columns(
         parameter=read["parameter"]["value"], unit=read["unit"]["value"]
     )
-    split = _by_style(
+    split = by_style(
         cells,
         "value",
         reading,
