@@ -49,7 +49,7 @@ def _step(step: str, title: str, why: str) -> Metric:
             "began it: running ones censored, lost batches competing",
             {"step": step},
         ),
-        exclusions=f"{NOT_IN_RATES}; batches whose first date is not stated",
+        exclusions=f"{NOT_IN_RATES}; steps begun or taken on a day nobody stated",
         direction="lower",
         unit="days",
         owner=QUALITY,

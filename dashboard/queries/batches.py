@@ -2,7 +2,7 @@
 
 Every function gives counts, never ratios, one row a group, as `disclose` left them.
 Groups are named in the contract's words; `site` is the heading under which the viewer
-sees it. A period means the weeks (by their Monday) that begin in its months.
+sees it. A period runs from the first day of its first month to the last of its last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ GROUPS: Mapping[str, str] = {
     "process": "r.process",
     "starting_material": "r.starting_material",
     "week": "r.week",
-    "month": "cast(date_trunc('month', r.week) as date)",
-    "quarter": "cast(date_trunc('quarter', r.week) as date)",
-    "year": "cast(date_trunc('year', r.week) as date)",
+    "month": "r.month",
+    "quarter": "cast(date_trunc('quarter', r.month) as date)",
+    "year": "cast(date_trunc('year', r.month) as date)",
     "event": "r.event",
     "stage": "r.stage",
     "category": "r.category",
@@ -123,8 +123,10 @@ def _histogram(
     keys = tuple(dict.fromkeys(("site", *by)))
     days = _grouped(snapshot, viewer, filters, table, columns, (*by, "day"))
     groups = _grouped(snapshot, viewer, filters, table, columns, by)
-    whole = groups.select(*keys, pl.sum_horizontal(columns).alias("n"), "pooled_from")
-    shown = disclose(snapshot, viewer, whole, ("n",)).drop("n")
+    whole = groups.with_columns(pl.sum_horizontal(columns).alias("n")).drop(columns)
+    shown = _disclosed(snapshot, viewer, whole, ("n",), by).drop("n")
+    if "site" not in by:
+        days = _summed(days, columns, (*by, "day"))
     hidden = pl.col("state") == disclosure.SUPPRESSED
     visible = days.drop("pooled_from").join(shown.filter(~hidden), on=keys)
     marks = shown.filter(hidden).with_columns(
@@ -143,7 +145,7 @@ def _sum(
 ) -> pl.DataFrame:
     snapshot = current()
     frame = _grouped(snapshot, viewer, filters, table, columns, by, where)
-    shown = disclose(snapshot, viewer, frame, columns)
+    shown = _disclosed(snapshot, viewer, frame, columns, by)
     return shown if by != ("site",) else _every_site(snapshot, viewer, filters, shown)
 
 
@@ -156,12 +158,12 @@ def _grouped(
     by: tuple[str, ...],
     where: str = "true",
 ) -> pl.DataFrame:
-    """The sums of a rollup with `site` and `pooled_from` always among the columns."""
+    """The sums of a rollup by heading, also where `by` does not name the site."""
     grouped = tuple(dict.fromkeys(("site", *by)))
     groups = ", ".join(f"{GROUPS[g]} as {g}" for g in grouped)
     sums = ", ".join(f"cast(sum(r.{c}) as bigint) as {c}" for c in columns)
     condition, parameters = conditions(filters)
-    answer = snapshot.rows(
+    return snapshot.rows(
         f"select {groups}, {sums}, count(distinct r.site) as pooled_from"
         f" from {table} as r join {SCOPE} as s on r.site = s.site"
         " left join product as p on r.product = p.product"
@@ -169,20 +171,60 @@ def _grouped(
         f" group by all order by all",
         {**scope(snapshot, viewer, filters).parameters, **parameters},
     )
-    return answer if "site" in by else _over_sites(answer, columns, by)
 
 
-def _over_sites(
+def _disclosed(
+    snapshot: Snapshot,
+    viewer: Viewer,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    by: tuple[str, ...],
+) -> pl.DataFrame:
+    """Groups as the viewer may see them, over all headings where `by` has no site.
+
+    A total is held back where a viewer could subtract what it sees from it: when one
+    heading alone is held back, or the pool is.
+    """
+    shown = disclose(snapshot, viewer, frame, columns)
+    if "site" in by:
+        return shown
+    hidden = pl.col("state") == disclosure.SUPPRESSED
+    pool = pl.col("site").is_in([*disclosure.POOLS])
+    keys = ["site", *by]
+    telling = (
+        shown.with_columns(hidden=hidden, pool=hidden & pool, site=pl.lit("network"))
+        .group_by(keys)
+        .agg(
+            pl.col("reason").filter("hidden").first().alias("why"),
+            ((pl.col("hidden").sum() == 1) | pl.col("pool").any()).alias("telling"),
+        )
+        .filter("telling")
+    )
+    totals = disclose(snapshot, viewer, _summed(frame, columns, by), columns)
+    why = pl.col("why").is_not_null()
+    return (
+        totals.join(
+            telling, on=keys, how="left", nulls_equal=True, maintain_order="left"
+        )
+        .with_columns(
+            *(pl.when(~why).then(pl.col(c)).alias(c) for c in columns),
+            pl.when(why).then(pl.lit(disclosure.SUPPRESSED)).otherwise("state")
+            .alias("state"),
+            pl.coalesce("why", "reason").alias("reason"),
+        )
+        .drop("why", "telling")
+    )  # fmt: skip
+
+
+def _summed(
     frame: pl.DataFrame, columns: tuple[str, ...], by: tuple[str, ...]
 ) -> pl.DataFrame:
-    """Groups without a site: all headings of the viewer summed into one."""
+    """Groups over all headings; how many sites stand behind each was judged before."""
     return (
-        frame.group_by(*by, maintain_order=True)
-        .agg(
-            *(pl.col(c).sum() for c in columns),
-            pl.col("pooled_from").sum(),
-        )
-        .with_columns(pl.lit("network").alias("site"))
+        frame.with_columns(pl.lit("network").alias("site"))
+        .group_by("site", *by, maintain_order=True)
+        .agg(pl.col(c).sum() for c in columns)
+        .with_columns(pl.lit(disclosure.FEWEST_POOLED).alias("pooled_from"))
     )
 
 
@@ -191,10 +233,10 @@ def conditions(filters: Filters) -> tuple[str, dict[str, object]]:
     found: list[str] = ["true"]
     parameters: dict[str, object] = {}
     if filters.start:
-        found.append("r.week >= cast($start as date)")
+        found.append("r.month >= cast($start as date)")
         parameters["start"] = f"{filters.start}-01"
     if filters.end:
-        found.append("r.week < cast($end as date) + interval 1 month")
+        found.append("r.month <= cast($end as date)")
         parameters["end"] = f"{filters.end}-01"
     for key, column in FILTERED.items():
         if filters.values(key):

@@ -40,14 +40,15 @@ def capacity(
         "count(r.used) as reported, count(*) as weeks,"
         " max(case when r.used is not null then r.week end) as last_week"
     )
-    return _flow(viewer, filters, "capacity", f"{sums}, {extra}", by, ("used",))
+    taken, beside = ("booked", "used", "waiting"), ("theoretical", "staffed")
+    return _flow(viewer, filters, "capacity", f"{sums}, {extra}", by, (taken, beside))
 
 
 def losses(
     viewer: Viewer, filters: Filters, by: Sequence[str] = ("site", "reason")
 ) -> pl.DataFrame:
     """Batch starts lost, by reason."""
-    return _flow(viewer, filters, "loss", "sum(r.lost) as lost", by, ())
+    return _flow(viewer, filters, "loss", "sum(r.lost) as lost", by, ((), ("lost",)))
 
 
 def _flow(
@@ -56,9 +57,9 @@ def _flow(
     table: str,
     sums: str,
     by: Sequence[str],
-    counts: tuple[str, ...],
+    figures: tuple[Sequence[str], Sequence[str]],
 ) -> pl.DataFrame:
-    """Slots are no patients: only `counts`, starts that took place, may be hidden."""
+    """Slots are no patients: only starts taken and orders may be too few to show."""
     snapshot = current()
     grouped = tuple(dict.fromkeys(("site", *by)))
     groups = ", ".join(f"{_GROUPS[g]} as {g}" for g in grouped)
@@ -75,7 +76,7 @@ def _flow(
             "end": filters.end and f"{filters.end}-01",
         },
     )
-    return disclose(snapshot, viewer, answer, counts)
+    return disclose(snapshot, viewer, answer, *figures)
 
 
 def orders_waiting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -98,7 +99,7 @@ def orders_waiting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
             "day": snapshot.as_of,
         },
     )
-    return disclose(snapshot, viewer, answer, ("waiting",))
+    return disclose(snapshot, viewer, answer, ("waiting",), ("oldest",))
 
 
 def nominal_use(viewer: Viewer, filters: Filters) -> pl.DataFrame:

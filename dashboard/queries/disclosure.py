@@ -82,12 +82,17 @@ def scope(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> Scope:
 
 
 def disclose(
-    snapshot: Snapshot, viewer: Viewer, frame: pl.DataFrame, counts: Sequence[str]
+    snapshot: Snapshot,
+    viewer: Viewer,
+    frame: pl.DataFrame,
+    counts: Sequence[str],
+    beside: Sequence[str] = (),
 ) -> pl.DataFrame:
     """`frame` with `state` and `reason`, its `counts` null where they are held back.
 
     The threshold comes before the rounding. A row has the column `site` (the heading)
-    and `pooled_from`, the number of sites behind it, which is taken away here.
+    and `pooled_from`, the number of sites behind it, which is taken away here. Figures
+    `beside` the counts are nobody's treatment and decide nothing, but go with them.
     """
     threshold, rounding = audience_rule(snapshot, viewer)
     own = pl.col("site") == (viewer.site or "")
@@ -106,25 +111,28 @@ def disclose(
     marked = frame.with_columns(
         pl.when(silent)
         .then(pl.lit(NOT_REPORTED))
+        .when(few)
+        .then(pl.lit(SUPPRESSED))
         .when(nothing)
         .then(pl.lit(ZERO))
-        .when(few | small)
+        .when(small)
         .then(pl.lit(SUPPRESSED))
         .otherwise(pl.lit(DATA))
         .alias("state"),
         pl.when(silent)
         .then(pl.lit("not reported"))
-        .when(nothing)
-        .then(pl.lit(None, pl.String))
         .when(few)
         .then(pl.lit(f"fewer than {FEWEST_POOLED} sites stand behind it"))
+        .when(nothing)
+        .then(pl.lit(None, pl.String))
         .when(small)
         .then(pl.lit(f"a count under {threshold} could point to a patient"))
         .alias("reason"),
     )
     hidden = pl.col("state") == SUPPRESSED
     return marked.with_columns(
-        pl.when(~hidden).then(_rounded(c, rounding)).alias(c) for c in counts
+        *(pl.when(~hidden).then(_rounded(c, rounding)).alias(c) for c in counts),
+        *(pl.when(~hidden).then(pl.col(c)).alias(c) for c in beside),
     ).drop("pooled_from")
 
 

@@ -4,7 +4,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.batches import conditions
-from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.disclosure import DATA, disclose, scope
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
@@ -29,12 +29,14 @@ def batches(viewer: Viewer, filters: Filters, flag: str | None = None) -> pl.Dat
         "site": tuple(s for s in (viewer.site,) if s),
     }.get(viewer.role, ())
     condition, parameters = conditions(filters)
-    week = condition.replace("r.week", "cast(date_trunc('week', r.started) as date)")
+    period = condition.replace(
+        "r.month", "cast(date_trunc('month', r.started) as date)"
+    )
     flagged = f"r.{flag}" if flag in _COLUMNS.replace(",", " ").split() else "true"
     return snapshot.rows(
         f"select {_COLUMNS} from (select r.* from fact_batch as r"
         " left join product as p on r.product = p.product"
-        f" where r.counted and {week} and {flagged}"
+        f" where r.counted and {period} and {flagged}"
         " and list_contains($named, r.site)) as r"
         f" order by started desc, site, batch limit {MOST_BATCHES}",
         {"named": list(allowed), **parameters},
@@ -48,12 +50,16 @@ def lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """
     snapshot = current()
     named = scope(snapshot, viewer, filters).named
-    return snapshot.rows(
+    condition, parameters = conditions(filters)
+    answer = snapshot.rows(
         "select r.kind, r.supplier, r.lot, cast(sum(r.ended) as bigint) as ended,"
         " cast(sum(r.failed) as bigint) as failed, count(distinct r.site) as sites"
         " from rollup_material as r left join product as p on r.product = p.product"
-        " where list_contains($named, r.site)"
-        " and ($product is null or list_contains($product, r.product))"
-        " group by all order by failed desc, lot",
-        {"named": list(named), "product": list(filters.product) or None},
-    ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
+        f" where list_contains($named, r.site) and {condition}"
+        " group by all order by failed desc, kind, lot, supplier",
+        {"named": list(named), **parameters},
+    ).with_columns(
+        pl.lit(viewer.site or "named").alias("site"),
+        pl.col("sites").alias("pooled_from"),
+    )
+    return disclose(snapshot, viewer, answer, ("ended", "failed")).drop("site")

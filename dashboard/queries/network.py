@@ -112,7 +112,7 @@ def _viewers(snapshot: Snapshot) -> tuple[Viewer, ...]:
 def _choices(snapshot: Snapshot, viewer: Viewer) -> Choices:
     rows = snapshot.rows
     months = rows(
-        "select distinct strftime(week, '%Y-%m') as month from rollup_batch"
+        "select distinct strftime(month, '%Y-%m') as month from rollup_batch"
         " order by month"
     )
     product = rows(

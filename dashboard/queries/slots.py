@@ -14,7 +14,13 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.batches import conditions
-from dashboard.queries.disclosure import SCOPE, SUPPRESSED, disclose, scope
+from dashboard.queries.disclosure import (
+    FEWEST_POOLED,
+    POOLS,
+    SCOPE,
+    disclose,
+    scope,
+)
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -32,6 +38,7 @@ _GROUPS = {
 }
 
 _TAKEN = ("used", "booked")
+_BESIDE = ("theoretical", "staffed", "lost")
 
 # One row a site, resource and full week that its site was due to report.
 _DUE = (
@@ -53,13 +60,19 @@ _SUMS = ", ".join(
     f" else sum(case when {_KNOWN} then r.{c} end) end as {c}"
     for c in ("theoretical", "staffed", "booked", "used")
 )
+# A viewer may subtract what it sees by name: the rest of a total has to be a pool.
+_POOLED = (
+    "coalesce(nullif(count(distinct case when d.shown in"
+    f" {tuple(POOLS)} then d.site end), 0),"
+    f" {FEWEST_POOLED})"
+)
 _COVERAGE = (
     f"count(*) filter ({_KNOWN}) as reported, count(*) as expected,"
     " count(distinct d.week) as weeks, count(distinct d.site) as sites,"
     " count(distinct case when d.spoke is null or d.spoke < cast($fresh as date)"
     " then d.site end) as silent, max(d.spoke) as last_week,"
     " date_diff('day', max(d.spoke) + 6, cast($day as date)) as age,"
-    " count(distinct d.site) as pooled_from"
+    f" {_POOLED} as pooled_from"
 )
 
 
@@ -141,7 +154,7 @@ def slots_ahead(
         f" select {place} as site{', ' * bool(groups)}{groups},"
         " sum(case when r.booked is not null then r.staffed end) as staffed,"
         " sum(r.booked) as booked, count(r.booked) as reported,"
-        " count(*) as expected, count(distinct d.site) as pooled_from"
+        f" count(*) as expected, {_POOLED} as pooled_from"
         " from due as d left join capacity as r on r.site = d.site"
         " and r.week = d.week and r.resource = 'slot' group by all order by all",
         {
@@ -150,7 +163,7 @@ def slots_ahead(
             "last": first + timedelta(weeks=RECENT - 1),
         },
     )
-    return disclose(snapshot, viewer, answer, ("booked",))
+    return disclose(snapshot, viewer, answer, ("booked",), ("staffed",))
 
 
 def queue(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -203,10 +216,7 @@ def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
             "day": snapshot.as_of,
         },
     )
-    hidden = pl.col("state") == SUPPRESSED
-    return disclose(snapshot, viewer, answer, ("waiting",)).with_columns(
-        pl.when(~hidden).then(pl.col(c)).alias(c) for c in ("oldest", "provisional")
-    )
+    return disclose(snapshot, viewer, answer, ("waiting",), ("oldest", "provisional"))
 
 
 def _weekly(
@@ -235,7 +245,8 @@ def _weekly(
             "resource": resource,
         },
     )
-    return disclose(snapshot, viewer, answer, counts)
+    beside = [c for c in _BESIDE if c in answer.columns]
+    return disclose(snapshot, viewer, answer, counts, beside)
 
 
 def _window(snapshot: Snapshot, filters: Filters, weeks: int) -> dict[str, object]:

@@ -27,9 +27,9 @@ outcome as (
     select
         site,
         batch,
-        max(case when outcome = 'fail' then 1 else 0 end) as failed,
-        max(case when outcome = 'undetermined' then 1 else 0 end) as undetermined,
-        max(case when gate = 'final' and outcome = 'fail' then 1 else 0 end)
+        max(case when failed > 0 then 1 else 0 end) as failed,
+        max(case when undetermined > 0 then 1 else 0 end) as undetermined,
+        max(case when gate = 'final' and failed > 0 then 1 else 0 end)
             as final_failed
     from gate_outcome
     group by site, batch
@@ -56,6 +56,7 @@ life as (
             when d.any_rejected = 1 then 'rejected'
             else 'not_released'
         end as released_as,
+        d.first_rejection,
         coalesce(b.ended, d.first_rejection) as closed
     from batch as b
     inner join site as s on b.site = s.site and s.kind <> 'published'
@@ -68,7 +69,7 @@ fate as (
     select
         *,
         case
-            when released_as <> 'not_released' then 'completed'
+            when released_as <> 'not_released' or infused is not null then 'completed'
             when ended is null then 'in_process'
             when harvested is null then 'terminated'
             else 'expired'

@@ -1,4 +1,5 @@
--- Counts by week of start: what every rate is made of, ratios are computed last.
+-- Counts by week and month of start, a week that spans two months being cut in two:
+-- what every rate is made of, ratios are computed last.
 create table rollup_batch as
 select
     site,
@@ -9,6 +10,7 @@ select
     coalesce(starting_material, '-') as starting_material,
     counted,
     cast(date_trunc('week', started) as date) as week,
+    cast(date_trunc('month', started) as date) as month,
     count(*) as started,
     sum(case when in_process then 1 else 0 end) as in_process,
     sum(case when in_process then 0 else 1 end) as ended,

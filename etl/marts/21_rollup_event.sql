@@ -21,6 +21,7 @@ select
     coalesce(b.trial, '-') as trial,
     b.counted,
     cast(date_trunc('week', e.happened) as date) as week,
+    cast(date_trunc('month', e.happened) as date) as month,
     e.event,
     count(*) as n,
     sum(case when e.event = 'harvested' then coalesce(b.cells_final, 0) else 0 end)

@@ -5,6 +5,7 @@ select
     b.product,
     b.pathway,
     cast(date_trunc('week', b.started) as date) as week,
+    cast(date_trunc('month', b.started) as date) as month,
     j.parameter,
     sum(case when j.outcome = 'undetermined' then 0 else 1 end) as judged,
     sum(case when j.outcome = 'fail' then 1 else 0 end) as failed,

@@ -1,32 +1,114 @@
--- Days between two events, as histograms: a step that is still running is censored
--- on the network's day, a batch that ended before the step is a competing event.
+-- Days between two events, as histograms. A step that is still running is censored on
+-- the network's day. Lost is only what can no longer take the step, a competing event;
+-- a step that was taken on a day nobody stated is left out. What a patient waits for is
+-- the order, which may need several batches or get none; the others are a batch's.
 create table rollup_duration as
-with dated as (
+with numbered as (
     select
-        b.*,
-        case when coalesce(b.attempt, 1) = 1 then d.ordered end as ordered
-    from fact_batch as b
-    left join demand as d on b.site = d.site and b.order_key = d.order_key
-    where b.counted
+        *,
+        min(infused) over (partition by site, order_key) as treated,
+        row_number() over (
+            partition by site, order_key
+            order by counted desc, coalesce(attempt, 1), batch
+        ) as place
+    from fact_batch
+    where order_key is not null
+),
+
+ordering as (
+    select
+        d.site,
+        d.product,
+        coalesce(b.pathway, '-') as pathway,
+        case when b.batch is null then '-' else coalesce(b.process, 'other') end
+            as process,
+        coalesce(b.starting_material, '-') as starting_material,
+        d.ordered,
+        coalesce(d.collected, b.collected) as collected,
+        b.started,
+        b.treated as infused,
+        d.closed,
+        coalesce(d.close_reason = 'treated', false) as done
+    from demand as d
+    inner join site as s on d.site = s.site and s.stage <> 'pre_gmp'
+    left join numbered as b
+        on d.site = b.site and d.order_key = b.order_key and b.place = 1
+    where coalesce(b.counted, true)
+),
+
+made as (
+    select
+        site,
+        product,
+        pathway,
+        coalesce(process, 'other') as process,
+        coalesce(starting_material, '-') as starting_material,
+        collected,
+        received,
+        started,
+        harvested,
+        first_release,
+        provisional_release,
+        final_decision,
+        infused,
+        closed,
+        least(ended, first_rejection) as refused,
+        case when ended is null and first_rejection < first_release then null
+             else closed
+        end as closed_after,
+        case when infused is null then closed end as closed_unused,
+        coalesce(started, harvested, first_release, infused) is not null as begun,
+        coalesce(harvested, first_release, infused) is not null as grown,
+        coalesce(first_release, infused) is not null as let_go
+    from fact_batch
+    where counted
 ),
 
 step as (
-    select *, 'ordered_collected' as step, ordered as since, collected as until
-    from dated
+    select
+        site, product, pathway, process, starting_material,
+        'ordered_collected' as step,
+        ordered as since,
+        collected as until,
+        closed as lost,
+        started is not null or infused is not null or done as taken
+    from ordering
     union all
-    select *, 'collected_received', collected, received from dated
+    select
+        site, product, pathway, process, starting_material,
+        'collected_received', collected, received, closed, begun
+    from made
     union all
-    select *, 'received_started', received, started from dated
+    select
+        site, product, pathway, process, starting_material,
+        'received_started', received, started, closed, grown
+    from made
     union all
-    select *, 'started_harvested', started, harvested from dated
+    select
+        site, product, pathway, process, starting_material,
+        'started_harvested', started, harvested, closed, let_go
+    from made
     union all
-    select *, 'harvested_released', harvested, first_release from dated
+    select
+        site, product, pathway, process, starting_material,
+        'harvested_released', harvested, first_release, refused, infused is not null
+    from made
     union all
-    select *, 'released_infused', first_release, infused from dated
+    select
+        site, product, pathway, process, starting_material,
+        'released_infused', first_release, infused, closed_after, false
+    from made
     union all
-    select *, 'provisional_final', provisional_release, final_decision from dated
+    -- A product that was infused still has to be certified, whatever came after.
+    select
+        site, product, pathway, process, starting_material,
+        'provisional_final', provisional_release, final_decision, closed_unused, false
+    from made
     union all
-    select *, 'ordered_infused', ordered, infused from dated
+    select
+        site, product, pathway, process, starting_material,
+        'ordered_infused', ordered, infused, closed, done
+    from ordering
 ),
 
 measured as (
@@ -34,21 +116,22 @@ measured as (
         *,
         case
             when until is not null then 'ended'
-            when closed is not null then 'competing'
+            when lost is not null then 'competing'
             else 'censored'
         end as fate,
-        coalesce(until, closed, (select as_of from network_day)) as stop
+        coalesce(until, lost, (select as_of from network_day)) as stop
     from step
-    where since is not null
+    where since is not null and (until is not null or not taken)
 )
 
 select
     site,
     product,
     pathway,
-    coalesce(process, 'other') as process,
-    coalesce(starting_material, '-') as starting_material,
+    process,
+    starting_material,
     cast(date_trunc('week', since) as date) as week,
+    cast(date_trunc('month', since) as date) as month,
     step,
     cast(date_diff('day', since, stop) as integer) as day,
     sum(case when fate = 'ended' then 1 else 0 end) as ended,

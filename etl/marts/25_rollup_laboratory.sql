@@ -8,6 +8,7 @@ select
     b.pathway,
     r.parameter,
     cast(date_trunc('week', r.sampled) as date) as week,
+    cast(date_trunc('month', r.sampled) as date) as month,
     cast(date_diff('day', r.sampled,
                    coalesce(r.reported, (select as_of from network_day)))
          as integer) as day,

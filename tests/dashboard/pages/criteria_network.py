@@ -74,9 +74,10 @@ def rollup(world: World, criteria: pl.DataFrame) -> dict[str, pl.DataFrame]:
     batch = world.frame("batch")
     started = batch.with_columns(
         pl.lit(date(2026, 1, 5)).alias("week"),
+        pl.lit(date(2026, 1, 1)).alias("month"),
         pl.lit(True).alias("counted"),
         pl.lit(1).alias("started"),
-    ).select("site", "product", "pathway", "week", "counted", "started")
+    ).select("site", "product", "pathway", "week", "month", "counted", "started")
     sites = world.frame("site")
     own, products, theirs = papers()
     return {

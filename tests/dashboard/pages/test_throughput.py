@@ -45,9 +45,7 @@ def test_starts_by_month_are_a_recount_of_the_batches(
     world: World, lead: Viewer
 ) -> None:
     months = Counter(
-        monday(row["started"]).replace(day=1)
-        for row in counted(world)
-        if row["started"]
+        row["started"].replace(day=1) for row in counted(world) if row["started"]
     )
     frame = throughput.over_time(lead, Filters()).filter(pl.col("event") == "started")
     assert dict(frame.select("x", "n").rows()) == dict(months)
