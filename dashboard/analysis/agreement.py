@@ -14,24 +14,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from etl.comparison import Comparison, Relation, compare
 from etl.contract.parameters import parameters
-from etl.specification import Criterion, criteria_from, gate_class, population_class
+from etl.demand import RELATIONS, Cell, Test, demanded, stand, test_of, usual
+from etl.specification import Criterion, criteria_from
 
 USUAL: Final = "usual"
 GATES: Final = ("acceptance", "in_process", "release")
-RELATIONS: Final[tuple[Relation, ...]] = (
-    "equal",
-    "stricter",
-    "looser",
-    "not_comparable",
-)
 STANDING: Final = ("same_as", "stricter_than", "looser_than", "unlike")
 EQUAL, STRICTER, LOOSER, NOT_COMPARABLE, MISSING = range(5)
 _MIRRORED: Final = (EQUAL, LOOSER, STRICTER, NOT_COMPARABLE)
-
-Cell = tuple[Criterion, ...]
-Test = tuple[str, str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +57,8 @@ class Layout:
 
         Empty where no member has the test.
         """
-        asked = self.same[test][self.members]
-        numbers, sizes = np.unique(asked[asked >= 0], return_counts=True)
-        first = [int(np.flatnonzero(self.same[test] == n)[0]) for n in numbers]
-        comparable = (self.relation[test] < NOT_COMPARABLE)[:, self.members].sum(axis=1)
-        ranked = [
-            (-int(size), -int(comparable[site]), site)
-            for size, site in zip(sizes, first, strict=True)
-        ]
-        return self.cells[test, min(ranked)[2]] if ranked else ()
+        held = (self.cells.get((test, int(i))) for i in np.flatnonzero(self.members))
+        return usual([cell for cell in held if cell])
 
 
 def lay_out(criteria: pl.DataFrame) -> Layout:
@@ -99,11 +83,6 @@ def _laid_out(items: tuple[Criterion, ...], counted: frozenset[str]) -> Layout:
     members = np.array([site in counted for site in sites], dtype=bool)
     relation, same = _related(cells, len(tests), len(sites))
     return Layout(sites, members, tests, cells, relation, same)
-
-
-def test_of(item: Criterion) -> Test:
-    """What is laid side by side: the class of its gate, its stage, its parameter."""
-    return gate_class(item.gate), item.stage, item.parameter
 
 
 @lru_cache(maxsize=32)
@@ -201,31 +180,6 @@ def distances(layout: Layout) -> pl.DataFrame:
     return frame.with_columns(pl.when(pl.col("n") > 0).then(apart).alias("distance"))
 
 
-def stand(ours: Cell, theirs: Cell) -> Comparison:
-    """How the criteria of one test stand to another site's of the same test.
-
-    A site may have several: provisional and final, or two populations. It asks at least
-    as much when each of the other's follows from one of its own; with one on each side
-    this is `compare` itself. The words are those of each criterion's nearest partner.
-    """
-    if len(ours) == len(theirs) == 1:
-        return compare(ours[0], theirs[0])
-    table = [[compare(a, b) for b in theirs] for a in ours]
-    forth = all(
-        _any(column, "equal", "stricter") for column in zip(*table, strict=True)
-    )
-    back = all(_any(line, "equal", "looser") for line in table)
-    nearest = [min(line, key=lambda c: RELATIONS.index(c.relation)) for line in table]
-    marks = dict.fromkeys(mark for c in nearest for mark in c.marks)
-    relation = RELATIONS[(NOT_COMPARABLE, LOOSER, STRICTER, EQUAL)[2 * forth + back]]
-    reason = "; ".join(dict.fromkeys(c.reason for c in nearest))
-    return Comparison(relation, reason, tuple(marks))
-
-
-def _any(comparisons: Sequence[Comparison], *relations: str) -> bool:
-    return any(c.relation in relations for c in comparisons)
-
-
 def _stated(ours: Cell, theirs: Cell) -> tuple[str | None, str | None, str | None]:
     if not ours:
         return ("missing" if theirs else None), None, None
@@ -243,17 +197,6 @@ def _order(test: Test) -> tuple[int, int, str, str]:
     return (GATES.index(gate) if gate in GATES else len(GATES), place, name, stage)
 
 
-def _demand(cell: Cell) -> frozenset[tuple[object, ...]]:
-    """What a cell asks, without how it is written: equal demands are one group."""
-    return frozenset(
-        (
-            population_class(item.population),
-            *((item.basis, item.limits, item.accepted_texts) if item.limited else ()),
-        )
-        for item in cell
-    )
-
-
 def _related(
     cells: dict[tuple[int, int], Cell], tests: int, sites: int
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
@@ -263,7 +206,7 @@ def _related(
     for test in range(tests):
         groups: dict[frozenset[tuple[object, ...]], Cell] = {}
         here = [site for site in range(sites) if (test, site) in cells]
-        demands = [_demand(cells[test, site]) for site in here]
+        demands = [demanded(cells[test, site]) for site in here]
         for site, demand in zip(here, demands, strict=True):
             groups.setdefault(demand, cells[test, site])
         number = {demand: i for i, demand in enumerate(groups)}

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from dashboard.analysis.agreement import Cell, Test, stand, test_of
+from etl.demand import Cell, Test, stand, test_of
 from etl.specification import criteria_from
 
 _ORDER = ("valid_from", "spec_version")
