@@ -101,6 +101,18 @@ def disclose(
     small = ~own & pl.any_horizontal(
         pl.lit(False), *((pl.col(c) > 0) & (pl.col(c) < threshold) for c in counts)
     )
+    marked = _marked(frame, counts, few, (small, threshold))
+    hidden = pl.col("state") == SUPPRESSED
+    return marked.with_columns(
+        *(pl.when(~hidden).then(_rounded(c, rounding)).alias(c) for c in counts),
+        *(pl.when(~hidden).then(pl.col(c)).alias(c) for c in beside),
+    ).drop("pooled_from")
+
+
+def _marked(
+    frame: pl.DataFrame, counts: Sequence[str], few: pl.Expr, small: tuple[pl.Expr, int]
+) -> pl.DataFrame:
+    """`frame` with the state of each row and, where it hides something, why."""
     any_count = pl.lit(bool(counts))
     silent = any_count & pl.all_horizontal(
         pl.lit(True), *(pl.col(c).is_null() for c in counts)
@@ -108,14 +120,15 @@ def disclose(
     nothing = any_count & pl.all_horizontal(
         pl.lit(True), *(pl.col(c).fill_null(0) == 0 for c in counts)
     )
-    marked = frame.with_columns(
+    too_small, threshold = small
+    return frame.with_columns(
         pl.when(silent)
         .then(pl.lit(NOT_REPORTED))
         .when(few)
         .then(pl.lit(SUPPRESSED))
         .when(nothing)
         .then(pl.lit(ZERO))
-        .when(small)
+        .when(too_small)
         .then(pl.lit(SUPPRESSED))
         .otherwise(pl.lit(DATA))
         .alias("state"),
@@ -123,17 +136,10 @@ def disclose(
         .then(pl.lit("not reported"))
         .when(few)
         .then(pl.lit(f"fewer than {FEWEST_POOLED} sites stand behind it"))
-        .when(nothing)
-        .then(pl.lit(None, pl.String))
-        .when(small)
+        .when(~nothing & too_small)
         .then(pl.lit(f"a count under {threshold} could point to a patient"))
         .alias("reason"),
     )
-    hidden = pl.col("state") == SUPPRESSED
-    return marked.with_columns(
-        *(pl.when(~hidden).then(_rounded(c, rounding)).alias(c) for c in counts),
-        *(pl.when(~hidden).then(pl.col(c)).alias(c) for c in beside),
-    ).drop("pooled_from")
 
 
 def audience_rule(snapshot: Snapshot, viewer: Viewer) -> tuple[int, int]:
