@@ -16,7 +16,7 @@ from connectors import ConfigError, Source, options_model
 from etl.settings import SLUG, DatasetRules, SiteFile, SiteInfo, Style
 from etl.settings_document import Document, Problem, read_document
 from etl.settings_mistakes import Mistake, shape_mistakes
-from etl.settings_network import Disclosure, NetworkFile, Product, Reporting
+from etl.settings_network import Disclosure, NetworkFile, Product, Reporting, Signals
 from etl.settings_rules import Table, site_mistakes, table, tables
 from etl.settings_secrets import Resolver, plain_secrets
 from etl.settings_targets import ALL_PRODUCTS, Known
@@ -47,6 +47,14 @@ class Privacy:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """Whom to tell of something new, and how; the account is never printed."""
+
+    to: Signals
+    account: tuple[str, str] | None = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Site:
     """One site: who it is, its systems, how it writes, what is read there.
 
@@ -73,6 +81,7 @@ class Network:
     disclosure: Disclosure
     products: tuple[Product, ...]
     sites: Mapping[str, Site]
+    mail: Mail | None = None
 
     def today(self) -> date:
         """The day it is in the network: a made-up one stays on the day it was made."""
@@ -88,16 +97,7 @@ def load_network(folder: Path, environ: Mapping[str, str]) -> Network:
     drafts = _Drafts(folder, environ)
     if problems := drafts.problems():
         raise NetworkError(problems)
-    file = NetworkFile.model_validate(drafts.network.data)
-    return Network(
-        folder=folder,
-        name=file.network.name,
-        made_up_today=file.network.today,
-        reporting=file.reporting,
-        disclosure=file.disclosure,
-        products=file.product,
-        sites={draft.slug: draft.site(folder) for draft in drafts.sites},
-    )
+    return drafts.believed(drafts.sites)
 
 
 def check_network(folder: Path, environ: Mapping[str, str]) -> list[Problem]:
@@ -109,17 +109,42 @@ class _Drafts:
     """The files of a folder as they were read, before anything is believed."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
         self.network = read_document(folder, NETWORK_FILE)
+        self.resolver = Resolver(environ)
+        signals = self.network.data.get("signals")
+        self.signals = table(self.resolver.fill(signals, ("signals",)))
         names = sorted(path.name for path in (folder / SITES_FOLDER).glob("*.toml"))
         self.sites = [_Draft.read(folder, name, environ) for name in names]
 
     def problems(self) -> list[Problem]:
         """What is wrong with any of them."""
         known = self._known()
-        found = _network_problems(self.network)
+        found = _network_problems(self.network, self.resolver.mistakes)
         for draft in self.sites:
             found += sorted(draft.problems(known), key=lambda problem: problem.line)
         return found
+
+    def believed(self, sites: Iterable["_Draft"]) -> "Network":
+        """The network with these of its sites, when nothing is wrong with them."""
+        file = NetworkFile.model_validate(self.network.data)
+        return Network(
+            folder=self.folder,
+            name=file.network.name,
+            made_up_today=file.network.today,
+            reporting=file.reporting,
+            disclosure=file.disclosure,
+            products=file.product,
+            sites={draft.slug: draft.site(self.folder) for draft in sites},
+            mail=self._mail(file.signals),
+        )
+
+    def _mail(self, to: Signals | None) -> Mail | None:
+        if to is None:
+            return None
+        if to.user is None:
+            return Mail(to, None)
+        return Mail(to, (str(self.signals["user"]), str(self.signals["password"])))
 
     def _known(self) -> Known:
         products = tables(self.network.data.get("product"))
@@ -130,10 +155,11 @@ class _Drafts:
         return Known(tuple(str(each.get("product", "")) for each in products), kinds)
 
 
-def _network_problems(document: Document) -> list[Problem]:
+def _network_problems(document: Document, unset: Iterable[Mistake]) -> list[Problem]:
     if document.problem:
         return [document.problem]
-    mistakes = shape_mistakes(NetworkFile, document.data)
+    secrets = [*plain_secrets("network", document.data), *unset]
+    mistakes = _unsettled(secrets, shape_mistakes(NetworkFile, document.data))
     listed = [each.get("product") for each in tables(document.data.get("product"))]
     for index, slug in enumerate(listed):
         path = ("product", index, "product")
@@ -165,15 +191,12 @@ class _Draft:
         if self.document.problem:
             return [self.document.problem]
         secrets = [*plain_secrets(self.slug, self.document.data), *self.unresolved]
-        settled = {mistake.path for mistake in secrets}
-        settled |= {path[:-1] for path in settled if path[-1] == "env"}
         others = [
             *_slug_mistakes(self.slug),
             *shape_mistakes(SiteFile, self.document.data),
             *site_mistakes(self.data, known),
         ]
-        mistakes = secrets + [each for each in others if each.path not in settled]
-        return [self.document.locate(mistake) for mistake in mistakes]
+        return [self.document.locate(each) for each in _unsettled(secrets, others)]
 
     def site(self, folder: Path) -> Site:
         """The site, when there is no problem."""
@@ -208,6 +231,13 @@ class _Draft:
         for rules, entry in zip(file.dataset, filled, strict=True):
             update = {"source": rules.source or only, "read": table(entry.get("read"))}
             yield rules.model_copy(update=update)
+
+
+def _unsettled(secrets: list[Mistake], others: Iterable[Mistake]) -> list[Mistake]:
+    """Both, without what only repeats at the same place that a secret is wrong."""
+    settled = {mistake.path for mistake in secrets}
+    settled |= {path[:-1] for path in settled if path[-1] == "env"}
+    return secrets + [each for each in others if each.path not in settled]
 
 
 def _slug_mistakes(slug: str) -> Iterable[Mistake]:

@@ -28,6 +28,17 @@ completeness = 0.8           # a site below this share is not compared
 threshold = 5
 rounding = 5
 
+# After a pull that finds something new to look at, an e-mail with this link and no
+# data. Without this table there is none.
+# [signals]
+# host = "smtp.example.org"
+# port = 587                 # 465: encrypted from the start
+# sender = "pocnet@example.org"
+# recipients = ["quality@example.org"]
+# link = "https://pocnet.example.org/"
+# user = {{ env = "POCNET_SIGNALS_USER" }}         # both, or neither
+# password = {{ env = "POCNET_SIGNALS_PASSWORD" }}
+
 # One table for each product. `product` is the slug that sites map to.
 [[product]]
 product = "car-t-cd19"

@@ -1,11 +1,14 @@
 """What `network.toml` may say: the network, what it agreed and what it makes."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
-from etl.settings import Slug, Strict, Text, Word
+from etl.settings import Secret, Slug, Strict, Text, Word
+
+_ADDRESS: Final = r"^[^@\s<>,;]+@[^@\s<>,;]+$"
+_Address = Annotated[str, Field(pattern=_ADDRESS)]
 
 
 class NetworkInfo(Strict):
@@ -87,12 +90,65 @@ class Product(Strict):
     )
 
 
+class Signals(Strict):
+    """The e-mail that says there is something new to look at; it holds no data."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {"user": ["password"], "password": ["user"]}
+        }
+    )
+
+    host: Annotated[Text, Field(description="The mail server that takes it.")]
+    port: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=65535,
+            description="Its port: 465 is encrypted from the start, others are where "
+            "the server offers STARTTLS.",
+        ),
+    ] = 587
+    sender: Annotated[_Address, Field(description="The address it comes from.")]
+    recipients: Annotated[
+        tuple[_Address, ...],
+        Field(strict=False, min_length=1, description="The addresses it goes to."),
+    ]
+    link: Annotated[
+        str,
+        Field(
+            pattern=r"^https?://\S+$",
+            description="Where its reader finds the dashboard: the whole e-mail.",
+        ),
+    ]
+    user: Annotated[
+        Secret | None, Field(description='The account there, as { env = "NAME" }.')
+    ] = None
+    password: Annotated[
+        Secret | None,
+        Field(
+            description='Its password, as { env = "NAME" }; sent encrypted or not at '
+            "all."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("needs user and password, or neither")
+        return self
+
+
 class NetworkFile(Strict):
     """`network.toml`: the network, what it agreed and what it makes."""
 
     network: NetworkInfo
     reporting: Reporting = Reporting()
     disclosure: Disclosure = Disclosure()
+    signals: Annotated[
+        Signals | None,
+        Field(description="Whom to tell that there is something new to look at."),
+    ] = None
     product: Annotated[
         tuple[Product, ...], Field(strict=False, description="The network's products.")
     ] = ()

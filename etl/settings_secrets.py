@@ -20,6 +20,7 @@ _SECRET_NAME: Final = re.compile(
     r"|credentials?)$",
     re.IGNORECASE,
 )
+_HOLD_SECRETS: Final = ("source", "privacy", "dataset", "signals")
 _UNSET: Final = "unset"  # not empty, or a connector would miss it a second time
 _SECRET_INSIDE: Final = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@"  # https://user:password@host
@@ -97,13 +98,14 @@ def names_a_secret(option: str) -> bool:
 
 
 def plain_secrets(slug: str, data: Mapping[str, object]) -> Iterator[Mistake]:
-    """Every place of a site's file where a secret seems to stand in plain text.
+    """Every place of a file where a secret seems to stand in plain text.
 
-    Only `[source]`, `[privacy]` and the reading options are looked at: elsewhere
+    `slug` is the site's, or the word for the network. Only `[source]`, `[privacy]`,
+    `[signals]` and the reading options are looked at: elsewhere
     `token` may well be the name of somebody's column. The value is never repeated.
     """
     for path, value in _texts(data):
-        if path[0] not in ("source", "privacy", "dataset") or "columns" in path:
+        if path[0] not in _HOLD_SECRETS or "columns" in path:
             continue
         name = next((p for p in reversed(path) if isinstance(p, str)), "")
         # The `key` of reading options is the name of a record's key, no secret.

@@ -11,7 +11,6 @@ from pathlib import Path
 from etl.ledger import Failure
 from etl.network import NETWORK_FILE, Network, NetworkError, _Drafts
 from etl.settings_document import Problem
-from etl.settings_network import NetworkFile
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,4 @@ def load_sound(folder: Path, environ: Mapping[str, str]) -> Sound:
     right = [draft for draft in drafts.sites if draft.document.file not in wrong]
     if problems and (NETWORK_FILE in wrong or not right):
         raise NetworkError(problems)
-    file = NetworkFile.model_validate(drafts.network.data)
-    network = Network(
-        folder=folder,
-        name=file.network.name,
-        made_up_today=file.network.today,
-        reporting=file.reporting,
-        disclosure=file.disclosure,
-        products=file.product,
-        sites={draft.slug: draft.site(folder) for draft in right},
-    )
-    return Sound(network, problems)
+    return Sound(drafts.believed(right), problems)
