@@ -111,10 +111,22 @@
     ];
   }
 
+  function linked(cell) {
+    return make("a", { href: cell.path + shared(window.location.search) }, cell.words);
+  }
+
+  // Short cells stay on one line and long ones get room: no column of single words.
+  function lengths(table) {
+    return table.columns.map((column, i) => {
+      const longest = Math.max(0, ...table.rows.map((line) => (typeof line.cells[i] === "string" ? line.cells[i].length : 1)));
+      return longest > 48 ? " is-long" : longest > 22 ? " is-middling" : " is-short";
+    });
+  }
+
   function row(table, line) {
     const cells = line.cells.map((cell, i) => {
-      const look = { class: "is-" + table.columns[i].kind };
-      const inside = typeof cell === "string" ? [cell] : signed(table.states[cell.state], null, true);
+      const look = { class: "is-" + table.columns[i].kind + table.lengths[i] };
+      const inside = typeof cell === "string" ? [cell] : cell.path ? [linked(cell)] : signed(table.states[cell.state], null, true);
       return i ? make("td", look, ...inside) : make("th", { scope: "row", ...look }, ...inside);
     });
     if (table.states) {
@@ -126,6 +138,7 @@
 
   function build(region) {
     const table = JSON.parse(region.dataset.table);
+    table.lengths = lengths(table);
     const headings = table.columns.map((c) => make("th", { scope: "col", class: "is-" + c.kind }, c.heading));
     if (table.states) headings.push(make("th", { scope: "col" }, "State"));
     region.replaceChildren(

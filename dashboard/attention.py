@@ -11,7 +11,9 @@ import polars as pl
 from dashboard import queries
 from dashboard.analysis import funnel
 from dashboard.analysis.multiple import adjusted
+from dashboard.components import written
 from dashboard.filters import Filters
+from dashboard.names import some
 from dashboard.rates import compared
 from dashboard.viewer import Viewer
 
@@ -62,9 +64,10 @@ def _flagged(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
         yield _line(
             row["site"],
             "fails more often than chance explains",
-            f"{row['events']} of {row['n']} batches ({row['rate']:.1%}); flagged at"
-            f" {row['flag_at998']}, the network's rate is {row['centre']:.1%}."
-            " Criteria or product mix may explain it",
+            f"{row['events']} of {row['n']} batches"
+            f" ({written(row['rate'], 'percent')}); flagged at {row['flag_at998']} or"
+            f" more, the network's rate is {written(row['centre'], 'percent')}."
+            " Criteria or product mix may explain it.",
             "/failures",
         )
 
@@ -78,8 +81,8 @@ def _silent(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
         yield _line(
             row["site"],
             "has stopped reporting",
-            f"its last rows speak of {row['last_day']:%-d %b %Y}, {row['age']} days"
-            f" ago; {oldest} were agreed at most",
+            f"Its last rows speak of {written(row['last_day'], 'date')},"
+            f" {row['age']} days ago; {oldest} were agreed at most.",
             "/quality",
         )
 
@@ -99,7 +102,8 @@ def _discordant(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
         yield _line(
             site,
             "released batches that failed its own criteria",
-            f"{n} batches were released in specification against a recorded result",
+            f"{some(n, 'batch was', 'batches were')} released in specification against"
+            " a recorded result.",
             "/quality",
         )
 
@@ -113,7 +117,9 @@ def _lots(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
     lots = queries.lots(viewer, filters)
     for _, kind in lots.group_by("kind", maintain_order=True):
         counts = kind.select(
-            pl.format("{} {}", "kind", "lot").alias("lot"),
+            pl.format(
+                "{} lot {}", pl.col("kind").str.replace_all("_", " "), "lot"
+            ).alias("lot"),
             pl.col("failed").alias("events"),
             pl.col("ended").alias("n"),
             "sites",
@@ -124,9 +130,10 @@ def _lots(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
         for row in judged.iter_rows(named=True):
             yield _line(
                 row["lot"],
-                "lot whose batches fail more than other lots'",
-                f"{row['events']} of {row['n']} batches at {row['sites']} sites;"
-                f" flagged at {row['flag_at998']}",
+                "its batches fail more often than those of other lots",
+                f"{row['events']} of {row['n']} batches at"
+                f" {some(row['sites'], 'site')}; flagged at {row['flag_at998']} or"
+                " more.",
                 "/failures",
             )
 
@@ -153,6 +160,7 @@ def _staffing(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
             row["site"],
             "loses slots to staff shortage",
             f"{row['events']:.0f} of {row['n']:.0f} slots in the last weeks"
-            f" ({row['rate']:.1%}, the network {row['centre']:.1%})",
+            f" ({written(row['rate'], 'percent')}, the network"
+            f" {written(row['centre'], 'percent')}).",
             "/capacity",
         )

@@ -96,7 +96,7 @@ def _body(card: Card, frame: pl.DataFrame, filters: Filters) -> list[Component]:
     rows = table(frame, card.columns, card.title, csv)
     parts: list[Component | None] = [html.P(sentence, className="sentence")]
     if card.draw is None:
-        parts.append(rows)
+        parts.append(rows if frame.height else None)
     else:
         parts.append(_figure(card, card.draw(frame), sentence))
     parts += [_states(frame), _note(card), _foot(card, frame, csv)]

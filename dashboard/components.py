@@ -15,9 +15,24 @@ import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dashboard import names
+from dashboard.analysis.wording import title
 from dashboard.theme import STATES
 
-Kind = Literal["text", "count", "percent", "number", "days", "date"]
+Kind = Literal[
+    "text",
+    "site",
+    "sites",
+    "words",
+    "parameter",
+    "page",
+    "count",
+    "percent",
+    "number",
+    "days",
+    "date",
+]
+TEXTS = ("text", "site", "sites", "sites", "words", "parameter", "page", "date")
 Tone = Literal["good", "bad", "watch", "plain"]
 
 HIDDEN = ("not_reported", "suppressed", "not_applicable")
@@ -28,7 +43,10 @@ _SHAPES: Mapping[Tone, str] = {"good": "✓", "bad": "▲", "watch": "◆", "pla
 class Column:
     """One column of a table: the frame's name for it, its heading, how it is written.
 
-    percent holds a share (0.08 is written 8.0 %), days a number of days.
+    percent holds a share (0.08 is written 8.0 %), days a number of days. Names are
+    written where site (sites: a list of them) holds slugs, words the codes of a
+    vocabulary, parameter those of tests.
+    page holds a path, written as a link that keeps the reader's filters.
     """
 
     name: str
@@ -53,12 +71,28 @@ def written(value: object, kind: Kind) -> str:
         return f"{value:%-d %b %Y, %H:%M}"
     if isinstance(value, date):
         return f"{value:%-d %b %Y}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+    if isinstance(value, list):
+        return names.site_names(value) if kind == "sites" else "; ".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
+        return _named(str(value), kind)
     if kind == "percent":
         return f"{100 * value:.1f} %"
     whole = kind == "count" or isinstance(value, int) or abs(value) >= 100
     return f"{value:,.0f}".replace(",", "\u202f") if whole else f"{value:,.3g}"
+
+
+def _named(text: str, kind: Kind) -> str:
+    match kind:
+        case "site":
+            return names.site_name(text)
+        case "words":
+            return names.words(text)
+        case "parameter":
+            return title(text)
+        case _:
+            return text
 
 
 def state_tag(state: str, reason: str | None = None) -> Component:
@@ -131,7 +165,7 @@ def grid(frame: pl.DataFrame, columns: Sequence[Column], name: str) -> Component
         {
             "field": c.name,
             "headerName": f"{c.heading} (%)" if c.kind == "percent" else c.heading,
-            **({} if c.kind in ("text", "date") else {"type": "rightAligned"}),
+            **({} if c.kind in TEXTS else {"type": "rightAligned"}),
         }
         for c in columns
     ]

@@ -11,7 +11,8 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard.components import aria
-from dashboard.filters import DEFINITIONS, LISTS, Filters
+from dashboard.filters import LISTS, Filters
+from dashboard.metrics import DEFINITIONS
 from dashboard.viewer import Choices
 
 
@@ -78,7 +79,7 @@ def _widget(key: str, filters: Filters, choices: Choices) -> Component | None:
         months = choices.months if key == "from" else choices.months[::-1]
         return _select(key, key.capitalize(), value, [first, *((m, m) for m in months)])
     if key == "definition":
-        options = list(DEFINITIONS.items())
+        options = [(name, d.title) for name, d in DEFINITIONS.items()]
         return _select(key, "Failure means", filters.definition, options)
     options = list(getattr(choices, key))
     return _checklist(key, filters.values(key), options) if len(options) > 1 else None
@@ -152,7 +153,7 @@ def _active(filters: Filters, choices: Choices) -> list[tuple[str, str | None, s
             text = f"{title.capitalize()}: {words.get(value, value)}"
             active.append((key, value, text))
     if filters.definition != "no_product":
-        text = f"Failure: {DEFINITIONS[filters.definition]}"
+        text = f"Failure: {DEFINITIONS[filters.definition].title}"
         active.append(("definition", None, text))
     return active
 

@@ -11,16 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
+from dashboard.metrics import DEFINITIONS
 from dashboard.viewer import Choices
-
-DEFINITIONS: Mapping[str, str] = {
-    "no_product": "No product made",
-    "out_of_spec": "Out of specification",
-    "released_out_of_spec": "Released out of specification",
-    "late_failure": "Failed after provisional release",
-    "not_infused": "Not infused",
-    "any": "Any of these",
-}
 
 LISTS: Mapping[str, str] = {
     "product": "product",

@@ -1,11 +1,14 @@
 """Failure rates of sites beside the network's: a comparison that several pages show."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
 
 from dashboard import queries
-from dashboard.analysis import funnel, intervals
+from dashboard.analysis import funnel, intervals, multiple
+from dashboard.analysis.funnel import Scheme, Widening
+from dashboard.analysis.overdispersion import Overdispersion, overdispersion
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.viewer import Viewer
@@ -17,35 +20,77 @@ VERDICTS = {
     "low95": "below the 95 % limit, within the 99.8 % one",
     "low998": "below the 99.8 % limit",
 }
+WIDTHS: Mapping[str, str] = {
+    "none": "chance alone",
+    "multiplicative": "chance times φ",
+    "additive": "chance and τ² between sites",
+}
 
 
 def compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """One row a site: failures, batches, exact interval, limits, flag and power.
 
-    The limits come from all sites, whichever are chosen to be shown. A site whose
-    reports are less complete than agreed is not compared, and says so.
+    Failures are those of the definition in force. The limits come from all sites,
+    whichever are chosen to be shown, and are those of chance unless the reader chose
+    (`width`) to widen them. A site whose reports are less complete than agreed is not
+    compared, and says so.
     """
     definition = DEFINITIONS[filters.definition]
-    everyone = replace(filters, site=(), region=())
-    counts = queries.counts(viewer, everyone, (definition.column, definition.of))
-    counts = counts.rename({definition.column: "events", definition.of: "n"})
-    incomplete = (
-        queries.completeness(viewer, everyone)
+    return compared_by(viewer, filters, (definition.column, definition.of))
+
+
+def compared_by(
+    viewer: Viewer, filters: Filters, columns: tuple[str, str]
+) -> pl.DataFrame:
+    """The same comparison of any two counts of batches: events, and out of how many."""
+    everyone = all_sites(filters)
+    counts = queries.counts(viewer, everyone, columns)
+    counts = counts.rename(dict(zip(columns, ("events", "n"), strict=True)))
+    frame = counts.join(incomplete(viewer, everyone), on="site", how="left")
+    frame = frame.with_columns(reason=pl.coalesce("reason", "why")).drop("why")
+    scheme = Scheme(widening=widening(filters, overdispersion(frame)))
+    frame = _with_intervals(multiple.adjusted(funnel.funnel(frame, scheme=scheme)))
+    shown = pl.col("site").is_in(queries.headings(viewer, filters))
+    return frame.with_columns(
+        pl.lit(scheme.widening and scheme.widening.kind, pl.String).alias("widened"),
+        pl.lit(scheme.widening and scheme.widening.value, pl.Float64).alias("width"),
+    ).filter(shown)
+
+
+def all_sites(filters: Filters) -> Filters:
+    """These filters for all sites: what those that are shown are compared with."""
+    return replace(filters, site=(), region=())
+
+
+def incomplete(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """The sites whose rows arrived too incompletely to be compared: `site`, `why`."""
+    share, agreed = (
+        (100 * pl.col(c)).round(0).cast(pl.Int64) for c in ("share", "threshold")
+    )
+    words = "not compared: {} % of its rows arrived, {} % were agreed"
+    return (
+        queries.completeness(viewer, filters)
         .filter(pl.col("share") < pl.col("threshold"))
-        .select(
-            "site",
-            pl.format(
-                "not compared: {} % of its rows arrived, {} % were agreed",
-                (100 * pl.col("share")).round(0).cast(pl.Int64),
-                (100 * pl.col("threshold")).round(0).cast(pl.Int64),
-            ).alias("why"),
-        )
+        .select("site", pl.format(words, share, agreed).alias("why"))
     )
-    frame = counts.join(incomplete, on="site", how="left").with_columns(
-        pl.coalesce("reason", "why").alias("reason")
-    )
-    frame = _with_intervals(funnel.funnel(frame.drop("why")))
-    return frame.filter(pl.col("site").is_in(queries.headings(viewer, filters)))
+
+
+def widening(filters: Filters, test: Overdispersion) -> Widening | None:
+    """How much the reader wants limits widened; off unless they asked for it."""
+    asked = filters.extra.get("width")
+    if asked == "multiplicative" and test.phi is not None:
+        return Widening("multiplicative", test.phi)
+    if asked == "additive" and test.tau2 is not None:
+        return Widening("additive", test.tau2)
+    return None
+
+
+def scheme_of(frame: pl.DataFrame) -> Scheme:
+    """The scheme that the limits of a compared frame were made with, for its curve."""
+    for kind in ("multiplicative", "additive"):
+        if kind in frame["widened"].unique():
+            return Scheme(widening=Widening(kind, float(frame["width"][0])))
+    return Scheme()
 
 
 def _with_intervals(frame: pl.DataFrame) -> pl.DataFrame:

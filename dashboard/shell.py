@@ -31,7 +31,8 @@ class Page:
     `intro` is one sentence under the heading. `shown` names the filters the page obeys.
     `top` makes what stands above the cards (tiles, a switch), `foot` what stands below.
     Variables of the path, as in `/site/<slug>`, arrive in `filters.extra`. A page
-    without `order` is reached by links only.
+    without `order` is reached by links only. Until `ready` holds, what stands above
+    asks the reader for a choice, and there are no cards.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Page:
     shown: tuple[str, ...] = SHARED
     top: Callable[[Viewer, Filters], Component] | None = None
     foot: Callable[[Viewer, Filters], Component] | None = None
+    ready: Callable[[Viewer, Filters], bool] | None = None
 
 
 def register(module: str, page: Page) -> None:
@@ -182,6 +184,7 @@ def _page(page: Page, query: dict[str, object]) -> Component:
     asked, sentences = filters.parse(query, choices)
     path = _filled(page.path, asked)
     empty = request.about.built is None
+    ready = page.ready is None or empty or page.ready(request.viewer, asked)
     return html.Div(
         [
             html.Div(
@@ -194,7 +197,7 @@ def _page(page: Page, query: dict[str, object]) -> Component:
             None if empty else _part(page.top, request.viewer, asked),
             html.Div(
                 []
-                if empty
+                if empty or not ready
                 else [card.render(c, request.viewer, asked) for c in page.cards],
                 className="cards",
             ),

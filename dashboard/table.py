@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import dash
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
@@ -39,7 +40,8 @@ def content(
 ) -> dict[str, object]:
     """What the browser builds the table from: texts only, never markup.
 
-    `cells` holds texts, or a state's name where its sign stands for a hidden value;
+    `cells` holds texts, a state's name where its sign stands for a hidden value, or a
+    page's path and title where a link stands;
     `state` is null in a table in which every row is data.
     """
     columns = columns or _columns(frame)
@@ -57,13 +59,17 @@ def content(
 
 def _columns(frame: pl.DataFrame) -> list[Column]:
     return [
-        Column(name, name.replace("_", " ").capitalize(), _kind(frame.schema[name]))
+        Column(
+            name, name.replace("_", " ").capitalize(), _kind(name, frame.schema[name])
+        )
         for name in frame.columns
         if name not in ("state", "reason") and not name.startswith("_")
     ]
 
 
-def _kind(dtype: pl.DataType) -> Kind:
+def _kind(name: str, dtype: pl.DataType) -> Kind:
+    if name in ("site", "parameter"):
+        return "site" if name == "site" else "parameter"
     if dtype.is_integer():
         return "count"
     return "number" if dtype.is_float() else "text"
@@ -76,12 +82,20 @@ def _row(
     cells = [
         {"state": state}
         if row[c.name] is None and state in HIDDEN
+        else _link(str(row[c.name]))
+        if c.kind == "page"
         else written(row[c.name], c.kind)
         for c in columns
     ]
     if not states:
         return {"cells": cells}
     return {"cells": cells, "state": state, "reason": row.get("reason")}
+
+
+def _link(path: str) -> dict[str, str]:
+    """A page of this dashboard by its title; the browser adds the filters in force."""
+    titles = {page["path"]: page["name"] for page in dash.page_registry.values()}
+    return {"path": path, "words": titles.get(path, path)}
 
 
 def _more(height: int, csv: str | None) -> Component | None:

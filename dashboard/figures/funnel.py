@@ -3,7 +3,15 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.canvas import canvas, column, flagged, marker, nothing, shown
+from dashboard.figures.canvas import (
+    canvas,
+    column,
+    cut,
+    flagged,
+    marker,
+    nothing,
+    shown,
+)
 from dashboard.theme import FLAGS, GREY
 
 _LIMITS = (
@@ -42,15 +50,33 @@ def funnel(
             showlegend=first,
             hoverinfo="skip",
         )
+    widest = float(max(curve["n"].to_list(), default=1))
     for flag in reversed(list(FLAGS)):
-        _points(
-            figure, flagged(shown(frame)).filter(pl.col("flag") == flag), flag, count
-        )
+        points = flagged(shown(frame)).filter(pl.col("flag") == flag)
+        _points(figure, points, flag, count, widest)
     figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(range=[0, _top(shown(frame), curve)])
     return figure
 
 
-def _points(figure: go.Figure, points: pl.DataFrame, flag: str, count: str) -> None:
+def _top(points: pl.DataFrame, curve: pl.DataFrame) -> float:
+    """Where the axis ends: above every point and the network's rate.
+
+    Limits of a site with one batch reach 100 % and would press the points together.
+    """
+    values = points["value"].drop_nulls().to_list()
+    centre = max(curve["centre"].to_list(), default=0.0)
+    return min(1.02, max(1.2 * max(values, default=0.0), 2.5 * centre, 0.02))
+
+
+def _sides(points: pl.DataFrame, widest: float) -> list[str]:
+    """Names stand beside their points, towards the middle, so that none is cut off."""
+    return ["middle left" if n > widest / 2 else "middle right" for n in points["n"]]
+
+
+def _points(
+    figure: go.Figure, points: pl.DataFrame, flag: str, count: str, widest: float
+) -> None:
     if points.is_empty():
         return
     words = FLAGS[flag].words
@@ -65,8 +91,8 @@ def _points(figure: go.Figure, points: pl.DataFrame, flag: str, count: str) -> N
         mode="markers+text" if named else "markers",
         marker=marker(flag),
         name=words,
-        text=points["label"].to_list() if named else None,
-        textposition="top center",
+        text=[f" {cut(label)} " for label in points["label"]] if named else None,
+        textposition=_sides(points, widest) if named else None,
         hovertext=column(points, "hover", None) if "hover" in points.columns else said,
         hoverinfo="text",
         cliponaxis=False,

@@ -170,7 +170,7 @@ DISTANCE = Card(
     distances_said,
     _distances_drawn,
     (
-        Column("site", "Specification"),
+        Column("site", "Specification", "site"),
         Column("other", "and"),
         Column("distance", "Not alike", "percent"),
         Column("n", "Tests of either", "count"),

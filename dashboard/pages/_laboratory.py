@@ -170,7 +170,7 @@ CARDS = (
         _clock_said,
         _clock_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("waiting", "Awaiting final", "count"),
             Column("oldest", "Oldest, days", "count"),
             Column("provisional", "Ever released provisionally", "count"),
@@ -193,7 +193,7 @@ CARDS = (
         _laboratory_said,
         _laboratory_drawn,
         (
-            Column("laboratory", "Laboratory"),
+            Column("laboratory", "Laboratory", "site"),
             Column("whose", "Whose"),
             Column("parameter", "Parameter"),
             *_DAYS,

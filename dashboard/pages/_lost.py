@@ -177,7 +177,7 @@ CARDS = (
         _lost_said,
         _lost_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("cause", "Reason"),
             Column("lost", "Lost", "count"),
             Column("theoretical", "Theoretical slots", "count"),
@@ -198,7 +198,7 @@ CARDS = (
         _resources_said,
         _resources_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("resource", "Resource"),
             Column("theoretical", "Theoretical", "count"),
             Column("staffed", "Could carry", "count"),

@@ -113,7 +113,7 @@ CARDS = (
         _made_said,
         _made_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("product", "Product"),
             Column("source", "Source"),
             Column("batches", "Batches harvested", "count"),
@@ -132,7 +132,7 @@ CARDS = (
         _permissions_said,
         _permissions_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("product", "Product"),
             Column("kind", "Kind"),
             Column("authority", "Authority"),

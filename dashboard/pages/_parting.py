@@ -120,7 +120,7 @@ CARDS = (
         _parting_said,
         _parting_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("label", "Step"),
             *DAYS,
             Column("difference", "Against the network", "count"),

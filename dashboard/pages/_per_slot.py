@@ -137,7 +137,7 @@ CARDS = (
         _per_slot_said,
         _per_slot_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("events", "Starts", "count"),
             Column("exposure", "Staffed slots", "count"),
             Column("rate", "Starts per slot", "number"),

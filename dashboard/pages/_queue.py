@@ -191,7 +191,7 @@ CARDS = (
         _waiting_said,
         _waiting_drawn,
         (
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("waiting", "Waiting", "count"),
             Column("rate", "Used a week", "number"),
             Column("weeks", "Weeks of wait", "number"),
@@ -209,7 +209,7 @@ CARDS = (
         ahead,
         _ahead_said,
         columns=(
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("staffed", "Staffed", "count"),
             Column("booked", "Booked", "count"),
             Column("share", "Booked of staffed", "percent"),
@@ -228,7 +228,7 @@ CARDS = (
         nominal,
         _nominal_said,
         columns=(
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("nominal_capacity", "Products a year", "count"),
             Column("started", "Started", "count"),
             Column("share", "Use", "percent"),
@@ -243,7 +243,7 @@ CARDS = (
         coming,
         _coming_said,
         columns=(
-            Column("site", "Site"),
+            Column("site", "Site", "site"),
             Column("region", "Region"),
             Column("theoretical", "Slots a week", "number"),
             Column("runs", "Engineering runs", "count"),

@@ -230,7 +230,7 @@ register(
                 _by_site_said,
                 _by_site_drawn,
                 (
-                    Column("site", "Site"),
+                    Column("site", "Site", "site"),
                     *(Column(c, c.capitalize(), "count") for c in _LINES),
                     Column("utilisation", "Used of staffed", "percent"),
                     Column("lower", "95 % from", "percent"),
@@ -250,7 +250,7 @@ register(
                 _places_said,
                 _places_drawn,
                 (
-                    Column("site", "Site"),
+                    Column("site", "Site", "site"),
                     Column("name", "Name"),
                     Column("region", "Region"),
                     Column("utilisation", "Used of staffed", "percent"),

@@ -9,12 +9,14 @@ from dash.development.base_component import Component
 
 from dashboard import figures, queries
 from dashboard.analysis import funnel, intervals
+from dashboard.analysis.wording import title
 from dashboard.card import Card
 from dashboard.components import Column, notice, written
 from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
-from dashboard.pages import _cohorts
+from dashboard.names import site_name, site_names, some
+from dashboard.pages import _cohorts, _definitions
 from dashboard.rates import compared
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
@@ -22,7 +24,7 @@ from dashboard.viewer import Viewer
 PATH = "/failures"
 
 _POINTS = (
-    Column("site", "Site"),
+    Column("site", "Site", "site"),
     Column("events", "Failures", "count"),
     Column("n", "Batches", "count"),
     Column("rate", "Rate", "percent"),
@@ -33,6 +35,19 @@ _POINTS = (
     Column("verdict", "Compared with the network"),
 )
 
+_BATCHES = (
+    Column("batch", "Batch"),
+    Column("site", "Site", "site"),
+    Column("product", "Product"),
+    Column("pathway", "Pathway", "words"),
+    Column("trial", "Trial"),
+    Column("started", "Started", "date"),
+    Column("ended", "Ended", "date"),
+    Column("outcome", "Outcome", "words"),
+    Column("failure_stage", "Lost in", "words"),
+    Column("failure_category", "Lost to", "words"),
+)
+
 
 def said(frame: pl.DataFrame) -> str:
     """What the funnel shows in one sentence; low is good."""
@@ -41,18 +56,19 @@ def said(frame: pl.DataFrame) -> str:
         return "No site can be compared in this selection; lower is better."
     high = judged.filter(pl.col("flagged") == "high998")["site"].to_list()
     rate = judged["centre"][0]
-    names = f": {', '.join(high)}" if high else ""
-    are = "is" if len(high) == 1 else "are"
+    named = f": {site_names(high)}" if high else ""
+    are = "are" if len(high) > 1 else "is"
     return (
-        f"{len(high) or 'None'} of {judged.height} compared sites {are} above the"
-        f" 99.8 % limit around the network's {written(rate, 'percent')}{names}."
+        f"{len(high) or 'Not one'} of {some(judged.height, 'compared site')} {are}"
+        " above the 99.8 % limit around the network's"
+        f" {written(rate, 'percent')}{named}."
         " Lower is better; points inside the limits differ no more than chance would."
     )
 
 
 def _drawn(frame: pl.DataFrame) -> go.Figure:
     points = frame.select(
-        pl.col("site").alias("label"),
+        pl.Series("label", [site_name(site) for site in frame["site"]], pl.String),
         "n",
         pl.col("rate").alias("value"),
         pl.when("compared")
@@ -89,7 +105,7 @@ def _curve(largest: int, centre: float) -> pl.DataFrame:
 def _hover(row: dict[str, object]) -> str:
     """What stands beside a point: counts, the limit in batches, what could be seen."""
     lines = [
-        f"<b>{row['site']}</b>",
+        f"<b>{site_name(str(row['site']))}</b>",
         f"{row['events']} of {row['n']} batches failed",
         str(row["verdict"]),
     ]
@@ -102,38 +118,6 @@ def _hover(row: dict[str, object]) -> str:
     return "<br>".join(lines)
 
 
-def _switched(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """One row a definition: the network's rate, and who is flagged under it."""
-    rows = []
-    for name, definition in DEFINITIONS.items():
-        frame = compared(viewer, filters.option("definition", name))
-        judged = frame.filter("compared")
-        flagged = judged.filter(pl.col("flagged") == "high998")["site"]
-        rows.append(
-            {
-                "definition": definition.title,
-                "meaning": definition.meaning,
-                "events": int(judged["events"].sum()),
-                "n": int(judged["n"].sum()),
-                "rate": judged["centre"][0] if judged.height else None,
-                "flagged": ", ".join(flagged) or "none",
-                "state": "data" if judged.height else "not_applicable",
-                "reason": None if judged.height else "no site can be compared",
-            }
-        )
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _switched_said(frame: pl.DataFrame) -> str:
-    kinds = frame["flagged"].n_unique()
-    if kinds == 1:
-        return "Every definition of failure leads to the same sites being flagged."
-    return (
-        f"The definition matters: {kinds} different lists of flagged sites come from"
-        f" {frame.height} definitions. Papers differ in which one they use."
-    )
-
-
 def network_causes(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Batches without a product by stage and category, over the sites asked for."""
     return causes(queries.failures(viewer, filters, by=("stage", "category")))
@@ -141,9 +125,7 @@ def network_causes(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 def causes(frame: pl.DataFrame) -> pl.DataFrame:
     """Counts by stage and category as labelled bars, the largest first."""
-    label = pl.format(
-        "{} ({})", *(pl.col(c).str.replace_all("_", " ") for c in ("category", "stage"))
-    )
+    label = pl.format("{} ({})", *(_words(c) for c in ("category", "stage")))
     return frame.select(
         label.alias("label"),
         "stage",
@@ -154,15 +136,20 @@ def causes(frame: pl.DataFrame) -> pl.DataFrame:
     ).sort("count", descending=True, nulls_last=True)
 
 
+def _words(column: str) -> pl.Expr:
+    return pl.col(column).str.replace_all("_", " ")
+
+
 def _causes_said(frame: pl.DataFrame) -> str:
     total = int(frame["count"].sum() or 0)
     if not total:
         return "No batch was lost in this selection, or its counts are hidden."
     top = frame.row(0, named=True)
     return (
-        f"Of {total} batches that gave no product, {top['count']}"
-        f" ({top['count'] / total:.0%}) were lost to {top['label']}. The dark bars"
-        " make up four fifths: work on them helps most."
+        f"Of {some(total, 'batch', 'batches')} without a product, {top['count']}"
+        f" ({written(top['count'] / total, 'percent')}) were lost to {top['label']}."
+        " Fewer are better; the dark bars make up four fifths, so work on them helps"
+        " most."
     )
 
 
@@ -192,14 +179,15 @@ def _parameter_said(frame: pl.DataFrame) -> str:
         return "No release criterion was judged in this selection."
     top = seen.row(0, named=True)
     return (
-        f"{top['parameter']} fails most often: {top['events']} of {top['n']} judged"
-        f" ({top['rate']:.1%}). Lower is better; lines are exact 95 % intervals."
+        f"{title(top['parameter'])} fails most often: {top['events']} of {top['n']}"
+        f" judged ({written(top['rate'], 'percent')}). Lower is better; lines are exact"
+        " 95 % intervals."
     )
 
 
 def _parameter_drawn(frame: pl.DataFrame) -> go.Figure:
     rows = frame.select(
-        pl.col("parameter").alias("label"),
+        pl.Series("label", [title(code) for code in frame["parameter"]], pl.String),
         pl.col("rate").alias("value"),
         pl.col("lower").alias("low"),
         pl.col("upper").alias("high"),
@@ -219,8 +207,9 @@ def _lost_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "No batch to list: there is none, or you may see counts only."
     return (
-        f"{frame.height} batches failed by the definition in force, the latest first;"
-        " each is named by its pseudonym, which only its site can lead back."
+        f"{some(frame.height, 'batch', 'batches')} failed by the definition in force,"
+        " the latest first; each is named by its pseudonym, which only its site can"
+        " lead back."
     )
 
 
@@ -258,20 +247,7 @@ register(
                 " are interpolated between counts and only guide the eye.",
                 height=460,
             ),
-            Card(
-                "failure-definitions",
-                "What changes if you switch the definition",
-                _switched,
-                _switched_said,
-                columns=(
-                    Column("definition", "Definition"),
-                    Column("meaning", "What counts"),
-                    Column("events", "Failures", "count"),
-                    Column("n", "Batches", "count"),
-                    Column("rate", "Network rate", "percent"),
-                    Column("flagged", "Above the 99.8 % limit"),
-                ),
-            ),
+            _definitions.CARD,
             Card(
                 "failure-causes",
                 "Where batches are lost",
@@ -279,7 +255,10 @@ register(
                 _causes_said,
                 figures.pareto,
                 metric="failure_cause",
-                count=lambda f: f"n = {int(f['count'].sum() or 0)} batches",
+                count=lambda f: (
+                    f"n = {written(int(f['count'].sum() or 0), 'count')}"
+                    " batches without a product"
+                ),
                 width="half",
             ),
             Card(
@@ -289,10 +268,29 @@ register(
                 _parameter_said,
                 _parameter_drawn,
                 metric="criterion_failed",
+                columns=(
+                    Column("parameter", "Test", "parameter"),
+                    Column("events", "Failed", "count"),
+                    Column("n", "Judged", "count"),
+                    Column("undetermined", "Undetermined", "count"),
+                    Column("rate", "Rate", "percent"),
+                    Column("lower", "95 % from", "percent"),
+                    Column("upper", "to", "percent"),
+                ),
+                count=lambda f: (
+                    f"n = {written(int(f['n'].sum() or 0), 'count')} judged criteria"
+                ),
                 width="half",
             ),
             _cohorts.CARD,
-            Card("failure-batches", "The batches behind the points", lost, _lost_said),
+            Card(
+                "failure-batches",
+                "The batches behind the points",
+                lost,
+                _lost_said,
+                columns=_BATCHES,
+                count=lambda f: some(f.height, "batch", "batches"),
+            ),
         ),
     ),
 )

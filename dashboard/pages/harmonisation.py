@@ -195,7 +195,7 @@ register(
                 criteria_said,
                 columns=(
                     Column("test_at", "Test"),
-                    Column("site", "Site or programme"),
+                    Column("site", "Site or programme", "site"),
                     Column("limit", "Limit"),
                     Column("stands", "Beside the reference"),
                     Column("full", "What it asks"),
@@ -217,7 +217,7 @@ register(
                 history,
                 history_said,
                 columns=(
-                    Column("site", "Site or programme"),
+                    Column("site", "Site or programme", "site"),
                     Column("product", "Product"),
                     Column("spec_version", "Version"),
                     Column("valid_from", "From", "date"),

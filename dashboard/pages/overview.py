@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import plotly.graph_objects as go
 import polars as pl
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from dashboard import figures, queries
@@ -15,6 +15,7 @@ from dashboard.card import Card
 from dashboard.components import Column, tile, tiles, written
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
+from dashboard.names import some, words
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
@@ -66,8 +67,9 @@ def _failed(viewer: Viewer, asked: Filters, query: str) -> Component:
     else:
         value = written(row["rate"], "percent")
         note = (
-            f"{row['events']} of {row['n']} batches, 95 % interval"
-            f" {row['lower']:.1%} to {row['upper']:.1%}"
+            f"{written(row['events'], 'count')} of {written(row['n'], 'count')}"
+            f" batches, 95 % interval {written(row['lower'], 'percent')} to"
+            f" {written(row['upper'], 'percent')}"
         )
     return tile(definition.title, value, note, href=f"/failures{query}")
 
@@ -79,7 +81,8 @@ def _vein_to_vein(viewer: Viewer, asked: Filters, query: str) -> Component:
     )
     row = found.row(0, named=True) if found.height else {"q50": None, "n": 0}
     value = "–" if row["q50"] is None else f"{row['q50']} days"
-    note = f"median from order to infusion, {row['n']} orders"
+    orders = written(row["n"] or 0, "count")
+    note = f"median from order to infusion, {orders} orders"
     return tile("Vein to vein", value, note, href=f"/turnaround{query}")
 
 
@@ -97,8 +100,8 @@ def _attention_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "Nothing needs a look today: no site or lot differs by more than chance."
     return (
-        f"{frame.height} things need a look today. Each says what stands behind it;"
-        " none of them is a verdict."
+        f"{some(frame.height, 'thing needs', 'things need')} a look today. Each says"
+        " what stands behind it; none of them is a verdict."
     )
 
 
@@ -138,15 +141,19 @@ def news(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 def _news_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "You see no site by name, so none can be placed."
-    old = frame.filter(pl.col("flag") != "none")["site"].to_list()
-    what = f"{', '.join(old)}: nothing new for too long" if old else "all of them fresh"
-    return f"{frame.height} sites, {what}. Larger marks start more batches a year."
+    old = frame.filter(pl.col("flag") != "none")["name"].to_list()
+    news = f"nothing new for too long from {'; '.join(old)}" if old else "all fresh"
+    return (
+        f"{some(frame.height, 'site')}: {news}. Fresh is better; larger marks start"
+        " more batches a year."
+    )
 
 
 def _map(frame: pl.DataFrame) -> go.Figure:
     said = [
-        f"<b>{r['name']}</b><br>{r['kind'].replace('_', ' ')}, {r['stage']}<br>"
-        f"{r['n'] or 0} batches started in the last year<br>{r['freshness']}"
+        f"<b>{r['name']}</b><br>{words(r['kind'])}, {words(r['stage'])}<br>"
+        f"{some(r['n'] or 0, 'batch', 'batches')} started in the last year<br>"
+        f"{r['freshness']}"
         for r in frame.to_dicts()
     ]
     return figures.places(
@@ -155,16 +162,6 @@ def _map(frame: pl.DataFrame) -> go.Figure:
         ),
         words={"none": "fresh news", "high998": "nothing new for too long"},
     )
-
-
-def _notes(viewer: Viewer, filters: Filters) -> Component:
-    """Where each attention line leads, as links under the table."""
-    pages = attention(viewer, filters)["page"].unique().sort().to_list()
-    names = {"/failures": "Failure rates", "/quality": "Data quality",
-             "/capacity": "Capacity"}  # fmt: skip
-    links = [dcc.Link(names[p], href=p + filters.shared.to_query()) for p in pages]
-    parts = [part for link in links for part in (link, " ")]
-    return html.P(["See: ", *parts], className="note") if links else html.P()
 
 
 register(
@@ -182,10 +179,12 @@ register(
                 attention,
                 _attention_said,
                 columns=(
-                    Column("site", "Where"),
+                    Column("site", "Where", "site"),
                     Column("what", "What"),
                     Column("evidence", "Evidence"),
+                    Column("page", "See", "page"),
                 ),
+                count=lambda f: some(f.height, "thing"),
                 note="Sites are flagged by the exact 99.8 % rule: of many sites that"
                 " do not differ at all, about one in a thousand is flagged as high.",
             ),
@@ -196,19 +195,18 @@ register(
                 _news_said,
                 _map,
                 columns=(
-                    Column("site", "Site"),
-                    Column("name", "Name"),
-                    Column("kind", "Kind"),
-                    Column("stage", "Stage"),
+                    Column("name", "Site"),
+                    Column("kind", "Kind", "words"),
+                    Column("stage", "Stage", "words"),
                     Column("region", "Region"),
                     Column("n", "Started in a year", "count"),
                     Column("last_day", "Last news", "date"),
                     Column("age", "Days ago", "count"),
                     Column("freshness", "State of the news"),
                 ),
+                count=lambda f: some(f.height, "site"),
                 height=480,
             ),
         ),
-        foot=_notes,
     ),
 )

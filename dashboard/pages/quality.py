@@ -7,11 +7,12 @@ from dashboard import figures, queries
 from dashboard.card import Card
 from dashboard.components import Column
 from dashboard.filters import Filters
+from dashboard.names import site_name, site_names, some
+from dashboard.pages import _checks, _pulls
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
 _MONTHS_SHOWN = 12
-_NOT_YOURS = "No row to list: there is none, or you may not read sites' own words."
 
 
 def arrived(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -67,19 +68,30 @@ def _arrived_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "No report was due in this selection."
     whole = frame.filter(pl.col("share") >= 1).height
-    silent = frame.filter(pl.col("months_received") == 0)["site"].n_unique()
+    silent = frame.filter(_silent(), pl.col("dataset") == "batch")["site"].to_list()
+    news = (
+        f"no batch of the latest month due came from {site_names(silent)}"
+        if silent
+        else "batches of the latest month due came from every site"
+    )
     return (
-        f"{whole} of {frame.height} site datasets are complete;"
-        f" {silent or 'no'} site{'s have' if silent != 1 else ' has'} a dataset of"
-        " which nothing came. Darker is better; the last twelve months unless a period"
-        " is chosen."
+        f"{whole} of {some(frame.height, 'site dataset')} are complete by the sites'"
+        f" own counts; {news}. Darker is better."
     )
 
 
+def _silent() -> pl.Expr:
+    """Whether nothing came of the latest month that any dataset reached."""
+    return pl.col("last_period").fill_null("") < pl.col("last_period").max()
+
+
 def _arrived_drawn(frame: pl.DataFrame) -> go.Figure:
-    words = pl.format("{} %", (100 * pl.col("share")).floor().cast(pl.Int64))
+    whole = (100 * pl.col("share")).floor().cast(pl.Int64)
+    words = pl.format(
+        "{} %{}", whole, pl.when(_silent()).then(pl.lit(" ○")).otherwise(pl.lit(""))
+    )
     cells = frame.select(
-        pl.col("site").alias("row"),
+        pl.Series("row", [site_name(site) for site in frame["site"]], pl.String),
         pl.col("dataset").alias("column"),
         pl.when(pl.col("state") == "data").then("share").alias("value"),
         pl.when(pl.col("state") == "data").then(words).alias("text"),
@@ -91,13 +103,22 @@ def _arrived_drawn(frame: pl.DataFrame) -> go.Figure:
 
 def _late_said(frame: pl.DataFrame) -> str:
     rows = frame.drop_nulls("received_at")
+    empty = (
+        f" {some(frame.height - rows.height, 'due month is', 'due months are')} empty:"
+        " nothing came and no count was declared, so nothing may have happened."
+        if frame.height > rows.height
+        else ""
+    )
     if rows.is_empty():
         return (
             "No month has fallen due since the network first asked its sites, so"
-            " nothing can be on time or late yet."
+            f" nothing can be on time or late yet.{empty}"
         )
     late = rows.filter(pl.col("received_at").dt.date() > pl.col("due")).height
-    return f"{late} of {rows.height} reports came after their due day. Fewer is better."
+    return (
+        f"{late} of {some(rows.height, 'report')} came after the due day. Fewer is"
+        f" better.{empty}"
+    )
 
 
 def late(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -130,103 +151,19 @@ def _refused_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "No row is refused at the moment, or you may not read sites' rows."
     return (
-        f"{int(frame['rows'].sum())} refusals under {frame['rule'].n_unique()} rules at"
-        f" {frame['site'].n_unique()} sites. Fewer is better; a row that breaks two"
-        " rules stands under both."
+        f"{some(int(frame['rows'].sum()), 'refusal')} under"
+        f" {some(frame['rule'].n_unique(), 'rule')} at"
+        f" {some(frame['site'].n_unique(), 'site')}. Fewer is better; a row that breaks"
+        " two rules stands under both."
     )
 
 
 def _rows_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
-        return _NOT_YOURS
+        return _checks.NOT_YOURS
     return (
-        f"{frame.height} refusals with the place where each was read, what was read"
-        " (its shape where it may identify somebody) and what was expected."
-    )
-
-
-def _findings_said(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return _NOT_YOURS
-    weighty = frame.filter(pl.col("severity") != "minor").height
-    return (
-        f"{frame.height} things contradict another row, {weighty} of them more than"
-        " minor. They are counted as sent; somebody at the site should look."
-    )
-
-
-def discordant(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Decisions that do not follow from the recorded results, batch by batch."""
-    return queries.discordances(viewer, filters)
-
-
-def _discordant_said(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return _NOT_YOURS
-    errors = frame.filter(pl.col("severity") == "error")
-    sites = errors["site"].unique().sort().to_list()
-    where = f" at {', '.join(sites)}" if sites else ""
-    return (
-        f"{errors['batch'].n_unique()} batches were released in specification although"
-        f" a recorded result fails a release criterion{where}. None is expected."
-    )
-
-
-def checked(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Each cross-dataset rule by site: rows that break it, of rows it applies to."""
-    return queries.rule_counts(viewer, filters).with_columns(
-        pl.when(pl.col("denominator") == 0)
-        .then(pl.lit("not_applicable"))
-        .otherwise("state")
-        .alias("state"),
-        pl.when(pl.col("denominator") == 0)
-        .then(pl.lit("there is no row to apply it to"))
-        .otherwise("reason")
-        .alias("reason"),
-    )
-
-
-def _checked_said(frame: pl.DataFrame) -> str:
-    broken = frame.filter(pl.col("numerator") > 0)
-    return (
-        f"{broken['rule'].n_unique()} of {frame['rule'].n_unique()} rules between"
-        f" datasets are broken somewhere, at {broken['site'].n_unique()} sites."
-    )
-
-
-def counted(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """The last pull of each dataset: records, rows read, good, repeated, rejected."""
-    return queries.row_counts(viewer, filters)
-
-
-def _counted_said(frame: pl.DataFrame) -> str:
-    read, good, bad = (int(frame[c].sum()) for c in ("read", "good", "rejected"))
-    return (
-        f"{read} rows were read: {good} good and {bad} rejected, and none is"
-        " unaccounted for."
-    )
-
-
-def runs(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
-    """Every run that made this network's data."""
-    return queries.runs().with_columns(
-        pl.lit("data").alias("state"), pl.lit(None, pl.String).alias("reason")
-    )
-
-
-def _runs_said(frame: pl.DataFrame) -> str:
-    return (
-        f"{frame.height} run(s) so far, the newest first;"
-        " “partial” means that a site did not answer."
-    )
-
-
-def _silent_said(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "Every source answered when it was last asked."
-    return (
-        f"{frame['site'].n_unique()} sites did not answer when last asked, for the"
-        " reason given; what is known of them stays."
+        f"{some(frame.height, 'refusal')} with the place where each was read, what was"
+        " read (its shape where it may identify somebody) and what was expected."
     )
 
 
@@ -239,8 +176,22 @@ _CARDS = (
         _arrived_said,
         _arrived_drawn,
         metric="completeness",
+        columns=(
+            Column("site", "Site", "site"),
+            Column("dataset", "Dataset", "words"),
+            Column("share", "Complete", "percent"),
+            Column("expected", "Rows declared", "count"),
+            Column("received", "Rows received", "count"),
+            Column("months_received", "Months with rows", "count"),
+            Column("months", "Months due", "count"),
+            Column("arrivals", "Arrivals known", "count"),
+            Column("on_time", "On time", "count"),
+            Column("last_period", "Last month with rows"),
+        ),
+        note="The last twelve months that are due, unless a period is chosen. ○ marks a"
+        " dataset of which nothing came for the latest month due.",
     ),
-    Card("quality-silent", "Who did not answer", queries.source_errors, _silent_said),
+    _pulls.SILENT,
     Card(
         "quality-late",
         "On time",
@@ -248,8 +199,8 @@ _CARDS = (
         _late_said,
         metric="timeliness",
         columns=(
-            Column("site", "Site"),
-            Column("dataset", "Dataset"),
+            Column("site", "Site", "site"),
+            Column("dataset", "Dataset", "words"),
             Column("period", "Month"),
             Column("due", "Due", "date"),
             Column("received_at", "Received", "date"),
@@ -263,10 +214,11 @@ _CARDS = (
         refused,
         _refused_said,
         metric="validity",
+        count=lambda f: some(int(f["rows"].sum() or 0), "refusal"),
         columns=(
-            Column("site", "Site"),
-            Column("dataset", "Dataset"),
-            Column("rule", "Rule"),
+            Column("site", "Site", "site"),
+            Column("dataset", "Dataset", "words"),
+            Column("rule", "Rule", "words"),
             Column("rows", "Rows", "count"),
             Column("n", "Of rows read", "count"),
             Column("share", "Share", "percent"),
@@ -279,25 +231,16 @@ _CARDS = (
         queries.rejects,
         _rows_said,
         columns=(
-            Column("site", "Site"),
-            Column("dataset", "Dataset"),
+            Column("site", "Site", "site"),
+            Column("dataset", "Dataset", "words"),
             *_PLACE,
-            Column("rule", "Rule"),
+            Column("rule", "Rule", "words"),
             Column("read", "Read"),
             Column("expected", "Expected"),
         ),
     ),
-    Card(
-        "quality-discordance",
-        "Decisions that do not follow from results",
-        discordant,
-        _discordant_said,
-        metric="discordance",
-    ),
-    Card("quality-checks", "Rules between datasets", checked, _checked_said),
-    Card("quality-findings", "Rows that contradict", queries.findings, _findings_said),
-    Card("quality-counts", "Rows in, rows out", counted, _counted_said),
-    Card("quality-runs", "Runs", runs, _runs_said),
+    *_checks.CARDS,
+    *_pulls.CARDS,
 )
 
 register(

@@ -239,7 +239,7 @@ register(
                 _by_site_said,
                 lambda f: figures.matrix(grid(f, "site", "period", "n")),
                 (
-                    Column("site", "Site"),
+                    Column("site", "Site", "site"),
                     Column("period", "Period"),
                     Column("event", "Event"),
                     Column("n", "Batches", "count"),
@@ -268,7 +268,7 @@ register(
                 _by_trial_said,
                 lambda f: figures.matrix(grid(f, "site", "line", "n")),
                 (
-                    Column("site", "Site"),
+                    Column("site", "Site", "site"),
                     Column("pathway", "Pathway"),
                     Column("trial", "Trial"),
                     Column("event", "Event"),

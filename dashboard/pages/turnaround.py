@@ -192,7 +192,7 @@ register(
                 by_site,
                 _by_site_said,
                 _by_site_drawn,
-                (Column("site", "Site"), *DAYS),
+                (Column("site", "Site", "site"), *DAYS),
                 metric=WHOLE,
                 width="half",
             ),

@@ -104,10 +104,9 @@ def source_errors(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 
 def _quoted(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
-    """Rows of a table that quotes sites; nothing for viewers who may not read them."""
-    if viewer.role not in _READERS:
-        return _rows(table, viewer, filters, order).clear()
-    return _rows(table, viewer, filters, order)
+    """At most MOST_ROWS that quote sites; none for viewers who may not read them."""
+    rows = _rows(table, viewer, filters, order)
+    return rows.head(MOST_ROWS) if viewer.role in _READERS else rows.clear()
 
 
 def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
@@ -115,8 +114,7 @@ def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFr
         current(),
         viewer,
         filters,
-        f"select * from {table} where list_contains($named, site)"
-        f" order by {order} limit {MOST_ROWS}",
+        f"select * from {table} where list_contains($named, site) order by {order}",
     )
 
 

@@ -1,4 +1,5 @@
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from playwright.sync_api import (
 )
 from playwright.sync_api import TimeoutError as TooLong
 
-from tests.serving import STATE
+from dashboard.app import COOKIE
+from tests.demo import Demo
+from tests.serving import STATE, free_port, serving_process
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -50,6 +53,11 @@ class Visit:
     home: str
     errors: list[str] = field(default_factory=list)
     abroad: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        """Keeps what the console would show in yellow or red."""
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
 
     def settle(self) -> None:
         """Waits until the page, its callbacks and its figures have come to rest."""
@@ -110,11 +118,6 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def _heard(message: ConsoleMessage, visit: Visit) -> None:
-    if message.type in ("error", "warning"):
-        visit.errors.append(message.text)
-
-
 class Opener:
     """Opens addresses at a width, light or dark, with every other host cut off."""
 
@@ -123,19 +126,18 @@ class Opener:
 
     @contextmanager
     def __call__(
-        self, url: str, width: int = 1440, dark: bool = False
+        self, url: str, width: int = 1440, dark: bool = False, viewer: str = ""
     ) -> Iterator[Visit]:
         context = self._browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
         )
+        if viewer:
+            context.add_cookies([{"name": COOKIE, "value": viewer, "url": url}])
         page = context.new_page()
         visit = Visit(page, urlsplit(url).netloc)
-        page.on(
-            "console",
-            lambda m: m.type in ("error", "warning") and visit.errors.append(m.text),
-        )
+        page.on("console", visit.hear)
         page.on("pageerror", lambda e: visit.errors.append(str(e)))
 
         def gate(route: object) -> None:
@@ -158,3 +160,38 @@ class Opener:
 @pytest.fixture
 def visiting(browser: Browser) -> Opener:
     return Opener(browser)
+
+
+@pytest.fixture(scope="session")
+def network(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the demo's figures and a journal of its own."""
+    folder = tmp_path_factory.mktemp("network")
+    shutil.copy(demo.folder / "network.toml", folder)
+    (folder / "data").mkdir()
+    (folder / "data" / "snapshots").symlink_to(demo.snapshots)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dashboard(network: Path) -> Iterator[str]:
+    """The address of the dashboard over the made-up network."""
+    with _answering(network) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def unpublished(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the dashboard of a network that nobody has pulled yet."""
+    folder = tmp_path_factory.mktemp("unpublished")
+    shutil.copy(demo.folder / "network.toml", folder)
+    with _answering(folder) as url:
+        yield url
+
+
+@contextmanager
+def _answering(folder: Path) -> Iterator[str]:
+    port = free_port()
+    serve = ["-c", "from dashboard.cli import main; main()", "serve"]
+    arguments = [*serve, str(folder), "--port", str(port)]
+    with serving_process(arguments, port) as url:
+        yield url

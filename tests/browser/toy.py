@@ -14,8 +14,9 @@ from dashboard.app import Sources, create_app
 from dashboard.card import Card
 from dashboard.components import Column, grid, legend, tag, tile, tiles
 from dashboard.filter_bar import switch
-from dashboard.filters import DEFINITIONS, Filters
+from dashboard.filters import Filters
 from dashboard.journal import Journal
+from dashboard.metrics import DEFINITIONS
 from dashboard.shell import Page, register
 from dashboard.viewer import About, Choices, Viewer
 from tests.browser.toy_frames import (
@@ -230,7 +231,7 @@ COMPARE = Page(
         filters,
         "/compare",
         "definition",
-        list(DEFINITIONS.items()),
+        [(name, d.title) for name, d in DEFINITIONS.items()],
     ),
     foot=lambda viewer, filters: legend(),
 )

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.filters import DEFINITIONS, LISTS, Filters, parse
+from dashboard.filters import LISTS, Filters, parse
+from dashboard.metrics import DEFINITIONS
 from dashboard.viewer import Choices
 
 words = (

@@ -1,0 +1,28 @@
+"""What readers call things that the network stores as slugs and codes."""
+
+from dashboard.queries.disclosure import POOLS
+from dashboard.viewer import current_request
+
+
+def site_name(slug: str) -> str:
+    """The site's name where the viewer knows it, a pool's heading, else the slug."""
+    names = dict(current_request().about.choices.site)
+    return names.get(slug) or POOLS.get(slug, slug)
+
+
+def site_names(slugs: list[str]) -> str:
+    """Several sites in a sentence: names hold commas, so semicolons stand between."""
+    return "; ".join(site_name(slug) for slug in slugs)
+
+
+def words(code: str) -> str:
+    """A code as it is read: `hospital_exemption`, hospital exemption."""
+    return code.replace("_", " ")
+
+
+def some(count: int, one: str, several: str | None = None) -> str:
+    """A count with its noun: “1 site”, “2 sites”, “no site”."""
+    if count == 1:
+        return f"1 {one}"
+    plural = several or f"{one}s"
+    return f"{count:,} {plural}".replace(",", "\u202f") if count else f"no {one}"
