@@ -50,6 +50,7 @@ life as (
         coalesce(o.final_failed, 0) = 1 as final_failed,
         o.failed,
         o.undetermined,
+        u.outcome as usual_outcome,
         case
             when d.out_of_spec_release = 1 then 'out_of_spec'
             when d.first_release is not null then 'in_spec'
@@ -63,6 +64,7 @@ life as (
     left join product as p on b.product = p.product
     left join decision as d on b.site = d.site and b.batch = d.batch
     left join outcome as o on b.site = o.site and b.batch = o.batch
+    left join usual_outcome as u on b.site = u.site and b.batch = u.batch
 ),
 
 fate as (
@@ -96,7 +98,17 @@ flagged as (
         case when ended_as <> 'in_process'
                   and (infused is not null or closed is not null)
              then infused is null
-        end as not_infused
+        end as not_infused,
+        -- By criteria alone, whatever was decided; what was lost before it could be
+        -- judged is lost under any criteria.
+        case when ended_as in ('terminated', 'expired') or
+                  (ended_as <> 'in_process' and failed = 1) then true
+             when ended_as <> 'in_process' and undetermined = 0 then false
+        end as fails_own,
+        case when ended_as in ('terminated', 'expired') or
+                  (ended_as <> 'in_process' and usual_outcome = 'fail') then true
+             when ended_as <> 'in_process' and usual_outcome = 'pass' then false
+        end as fails_usual
     from fate
 )
 

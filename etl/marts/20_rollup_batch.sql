@@ -33,6 +33,10 @@ select
     sum(case when not_infused is not null then 1 else 0 end) as not_infused_of,
     sum(case when any_failure then 1 else 0 end) as any_failure,
     sum(case when any_failure is not null then 1 else 0 end) as any_failure_of,
+    sum(case when fails_own then 1 else 0 end) as fails_own,
+    sum(case when fails_own is not null then 1 else 0 end) as fails_own_of,
+    sum(case when fails_usual then 1 else 0 end) as fails_usual,
+    sum(case when fails_usual is not null then 1 else 0 end) as fails_usual_of,
     sum(case when coalesce(attempt, 1) = 1 and not in_process then 1 else 0 end)
         as first_attempt_of,
     sum(case when coalesce(attempt, 1) = 1 and not in_process and not no_product

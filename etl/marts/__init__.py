@@ -17,6 +17,7 @@ from etl import rules
 from etl.contract.schemas import SCHEMAS
 from etl.outcome import batch_outcomes, discordance
 from etl.replay import in_force, judge
+from etl.usual import usual_criteria, usual_outcomes
 
 DATASETS_READ = ("batch", "result", "criterion", "release")
 
@@ -28,7 +29,7 @@ def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
     to which running steps are censored.
     """
     connection.execute("create table network_day as select ? as as_of", [as_of])
-    _judge(connection)
+    _judge(connection, as_of)
     for _, statement in statements():
         connection.execute(statement)
     _find(connection)
@@ -41,16 +42,24 @@ def statements() -> list[tuple[str, str]]:
     return [(f.name, f.read_text()) for f in sorted(found, key=lambda f: f.name)]
 
 
-def _judge(connection: duckdb.DuckDBPyConnection) -> None:
-    """Tables `judged` (one row a batch and criterion) and `gate_outcome`."""
+def _judge(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
+    """Tables `judged` (one row a batch and criterion), `gate_outcome`, `usual_outcome`.
+
+    The last says what would have become of each batch under the criteria that most
+    members ask. It is judged here, once a snapshot, because no page could wait for it.
+    """
     batch, result, criterion, release = (
         connection.sql(f"from {name}").pl() for name in DATASETS_READ
     )
-    judged = judge(result, criterion, in_force(criterion, batch, result))
+    assignment = in_force(criterion, batch, result)
+    judged = judge(result, criterion, assignment)
     outcomes = batch_outcomes(judged)
     _create(connection, "judged", judged)
     _create(connection, "gate_outcome", outcomes)
     _create(connection, "discordance", discordance(outcomes, release))
+    members = connection.sql("select site from site where kind <> 'published'").pl()
+    usual = usual_criteria(criterion.join(members, on="site", how="semi"), as_of)
+    _create(connection, "usual_outcome", usual_outcomes(result, usual, assignment))
 
 
 def _find(connection: duckdb.DuckDBPyConnection) -> None:
