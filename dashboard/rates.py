@@ -1,5 +1,6 @@
 """Failure rates of sites beside the network's: a comparison that several pages show."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -85,12 +86,50 @@ def widening(filters: Filters, test: Overdispersion) -> Widening | None:
     return None
 
 
+def allowance(frame: pl.DataFrame) -> str:
+    """A sentence on limits that were widened; nothing where they are those of chance.
+
+    `frame` has the columns `widened` and `width`, as `compared` gives them.
+    """
+    kinds = frame["widened"].drop_nulls().to_list()
+    if not kinds:
+        return ""
+    return f" Limits are widened: {WIDTHS[kinds[0]]} ({frame['width'][0]:.3g})."
+
+
 def scheme_of(frame: pl.DataFrame) -> Scheme:
     """The scheme that the limits of a compared frame were made with, for its curve."""
     for kind in ("multiplicative", "additive"):
         if kind in frame["widened"].unique():
             return Scheme(widening=Widening(kind, float(frame["width"][0])))
     return Scheme()
+
+
+def curve(frame: pl.DataFrame) -> pl.DataFrame:
+    """The limits of a compared frame at sizes up to its largest site, for drawing.
+
+    Sizes are closer together where the limits bend. Empty where nothing is compared.
+    """
+    judged = frame.filter("compared")
+    largest = max(frame["n"].drop_nulls().to_list(), default=1)
+    sizes = {
+        max(1, round(math.exp(i * math.log(largest * 1.05) / 120))) for i in range(121)
+    }
+    centre = float(judged["centre"][0]) if judged.height else math.nan
+    limits = funnel.curve(pl.DataFrame({"n": sorted(sizes)}), centre, scheme_of(frame))
+    return drawable(limits, centre)
+
+
+def drawable(limits: pl.DataFrame, centre: float) -> pl.DataFrame:
+    """Limits under the names that `figures.funnel` draws."""
+    return limits.select(
+        "n",
+        pl.col("lower998").alias("low998"),
+        pl.col("lower95").alias("low95"),
+        pl.lit(centre).alias("centre"),
+        pl.col("upper95").alias("high95"),
+        pl.col("upper998").alias("high998"),
+    )
 
 
 def _with_intervals(frame: pl.DataFrame) -> pl.DataFrame:

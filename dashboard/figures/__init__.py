@@ -12,6 +12,7 @@ from dashboard.figures.matrix import matrix
 from dashboard.figures.parts import parts
 from dashboard.figures.percentiles import percentiles
 from dashboard.figures.places import places
+from dashboard.figures.ratios import ratios
 from dashboard.figures.series import series
 from dashboard.figures.site_bars import site_bars
 from dashboard.figures.spread import histogram, quantiles
@@ -30,6 +31,7 @@ __all__ = [
     "percentiles",
     "places",
     "quantiles",
+    "ratios",
     "series",
     "site_bars",
     "stacked_bars",

@@ -1,14 +1,12 @@
 """Failure rates: which sites differ from the network by more than chance."""
 
-import math
-
 import plotly.graph_objects as go
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from dashboard import figures, queries
-from dashboard.analysis import funnel, intervals
+from dashboard.analysis import intervals
 from dashboard.analysis.wording import title
 from dashboard.card import Card
 from dashboard.components import Column, notice, written
@@ -16,8 +14,15 @@ from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_name, site_names, some
-from dashboard.pages import _cohorts, _definitions
-from dashboard.rates import compared
+from dashboard.pages import (
+    _cohorts,
+    _definitions,
+    _fairness,
+    _shrunken,
+    _standardised,
+    _usual,
+)
+from dashboard.rates import compared, curve
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
@@ -32,6 +37,8 @@ _POINTS = (
     Column("upper", "to", "percent"),
     Column("flag_at998", "Flagged at", "count"),
     Column("power_double", "Chance to see a doubling", "percent"),
+    Column("p_value", "p", "number"),
+    Column("p_value_adjusted", "p, adjusted", "number"),
     Column("verdict", "Compared with the network"),
 )
 
@@ -77,29 +84,11 @@ def _drawn(frame: pl.DataFrame) -> go.Figure:
         .alias("flag"),
         "state",
         "reason",
-        pl.struct(frame.columns).map_elements(_hover, pl.String).alias("hover"),
+        pl.Series("hover", [_hover(row) for row in frame.to_dicts()], pl.String),
     )
-    judged = frame.filter("compared")
-    if judged.is_empty():
+    if frame.filter("compared").is_empty():
         return figures.empty("No site can be compared in this selection.")
-    largest = max(frame["n"].drop_nulls().to_list(), default=1)
-    return figures.funnel(points, _curve(largest, float(judged["centre"][0])))
-
-
-def _curve(largest: int, centre: float) -> pl.DataFrame:
-    """The limits at sizes up to the largest site, closer together where they bend."""
-    sizes = {
-        max(1, round(math.exp(i * math.log(largest * 1.05) / 120))) for i in range(121)
-    }
-    limits = funnel.curve(pl.DataFrame({"n": sorted(sizes)}), centre)
-    return limits.select(
-        "n",
-        pl.col("lower998").alias("low998"),
-        pl.col("lower95").alias("low95"),
-        pl.lit(centre).alias("centre"),
-        pl.col("upper95").alias("high95"),
-        pl.col("upper998").alias("high998"),
-    )
+    return figures.funnel(points, curve(frame))
 
 
 def _hover(row: dict[str, object]) -> str:
@@ -221,7 +210,7 @@ def _top(viewer: Viewer, filters: Filters) -> Component:
         f" Out of {definition.denominator}."
     )
     links = switch("What counts as failure", filters, PATH, "definition", options)
-    return html.Div([links, notice(sentence)])
+    return html.Div([links, notice(sentence), _fairness.widths(filters, PATH)])
 
 
 register(
@@ -247,6 +236,10 @@ register(
                 " are interpolated between counts and only guide the eye.",
                 height=460,
             ),
+            *_fairness.CARDS,
+            _usual.CARD,
+            *_standardised.CARDS,
+            _shrunken.CARD,
             _definitions.CARD,
             Card(
                 "failure-causes",

@@ -1,0 +1,193 @@
+"""Whether sites differ by more than chance, and what is left once compared fairly."""
+
+from collections.abc import Mapping
+
+import polars as pl
+from dash.development.base_component import Component
+
+from dashboard.analysis import funnel
+from dashboard.analysis.funnel import Scheme, Widening
+from dashboard.analysis.overdispersion import Overdispersion, overdispersion
+from dashboard.card import Card
+from dashboard.components import Column, written
+from dashboard.filter_bar import switch
+from dashboard.filters import Filters
+from dashboard.metrics import DEFINITIONS
+from dashboard.names import site_names, some
+from dashboard.pages import _usual
+from dashboard.pages._standardised import spread, standardised
+from dashboard.rates import WIDTHS, all_sites, compared
+from dashboard.viewer import Viewer
+
+_ALPHA = 0.05
+
+
+def widths(filters: Filters, path: str) -> Component:
+    """The reader's choice of what the limits allow for."""
+    options = [(key, f"Limits for {words}") for key, words in WIDTHS.items()]
+    return switch("What the limits allow for", filters, path, "width", options)
+
+
+def fairness(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """One row a way to compare: the test of spread, phi, tau², and who is flagged.
+
+    `flagged`, `multiplicative` and `additive` hold the sites above the 99.8 % limit by
+    chance alone and with widened limits. Always over the whole network.
+    """
+    whole = all_sites(filters).without("width")
+    title = DEFINITIONS[filters.definition].title.lower()
+    raw = compared(viewer, whole)
+    alike = _usual.judged_alike(viewer, whole)
+    mix = standardised(viewer, whole)
+    both = standardised(viewer, whole, _usual.COLUMNS)
+    rows = [
+        _row(f"as counted ({title})", raw, overdispersion(_counts(raw))),
+        _row("judged by the usual criteria", alike, overdispersion(_counts(alike))),
+        _row(f"allowing for its mix ({title})", mix, spread(mix)),
+        _row("both: usual criteria, and its mix", both, spread(both)),
+    ]
+    return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+_SCHEMA: Mapping[str, pl.DataType] = {
+    "comparison": pl.String(),
+    "sites": pl.Int64(),
+    "statistic": pl.Float64(),
+    "freedom": pl.Int64(),
+    "p_value": pl.Float64(),
+    "phi": pl.Float64(),
+    "tau2": pl.Float64(),
+    "flagged": pl.List(pl.String),
+    "multiplicative": pl.List(pl.String),
+    "additive": pl.List(pl.String),
+    "state": pl.String(),
+    "reason": pl.String(),
+}
+
+
+def _counts(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select("site", "events", "n", "state", "reason")
+
+
+def _row(
+    comparison: str, frame: pl.DataFrame, test: Overdispersion
+) -> dict[str, object]:
+    none = test.reason is not None
+    return {
+        "comparison": comparison,
+        "sites": test.sites,
+        "statistic": test.statistic,
+        "freedom": test.freedom,
+        "p_value": test.p_value,
+        "phi": test.phi,
+        "tau2": test.tau2,
+        "flagged": _high(frame),
+        "multiplicative": _widened(frame, test.phi, "multiplicative"),
+        "additive": _widened(frame, test.tau2, "additive"),
+        "state": "not_applicable" if none else "data",
+        "reason": test.reason,
+    }
+
+
+def _high(frame: pl.DataFrame) -> list[str]:
+    high = frame.filter(pl.col("flagged") == "high998")
+    return [str(site) for site in high["site"].sort()]
+
+
+def _widened(frame: pl.DataFrame, value: float | None, kind: str) -> list[str]:
+    """Who is flagged when the limits are widened, from the same counts and centre."""
+    if value is None:
+        return []
+    widening = Widening("additive" if kind == "additive" else "multiplicative", value)
+    ratios = "expected" in frame.columns
+    names = {"observed": "events", "expected": "n"}
+    counts = frame.select("site", *names, "state", "reason") if ratios else frame
+    counts = counts.rename(names) if ratios else _counts(frame)
+    scheme = Scheme(law="poisson" if ratios else "binomial", widening=widening)
+    return _high(funnel.funnel(counts, 1.0 if ratios else None, scheme))
+
+
+def _said(frame: pl.DataFrame) -> str:
+    raw, both = (frame.row(i, named=True) for i in (0, -1))
+    if raw["statistic"] is None:
+        return f"No test for more spread than chance: {raw['reason']}."
+    more = (
+        "differ by more than" if raw["p_value"] < _ALPHA else "differ no more than by"
+    )
+    told = (
+        f"As counted, sites {more} chance ({_test(raw)}); above the 99.8 % limit:"
+        f" {site_names(raw['flagged']) or 'no site'}."
+    )
+    if both["statistic"] is None:
+        return f"{told} Beyond that nothing can be tested: {both['reason']}."
+    left = "still do" if both["p_value"] < _ALPHA else "no longer do"
+    return (
+        f"{told} Judged by the usual criteria and allowing for each site's mix they"
+        f" {left} ({_test(both)}); above the limit:"
+        f" {site_names(both['flagged']) or 'no site'}."
+    )
+
+
+def _test(row: Mapping[str, object]) -> str:
+    p = float(str(row["p_value"]))
+    said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return (
+        f"Q = {float(str(row['statistic'])):.0f} on"
+        f" {some(int(str(row['freedom'])), 'degree')} of freedom, {said}"
+    )
+
+
+def not_compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """The sites that stand beside the comparison, each with its reason; counts kept."""
+    frame = compared(viewer, filters).filter(~pl.col("compared"))
+    return frame.select("site", "events", "n", "rate", "reason", "state").sort("site")
+
+
+def _not_compared_said(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return "Every site in this selection is compared."
+    are = "are" if frame.height > 1 else "is"
+    return (
+        f"{some(frame.height, 'site')} {are} not compared: a rate from rows that are"
+        " missing, or from none, would say nothing about the site."
+    )
+
+
+CARDS = (
+    Card(
+        "failure-fairness",
+        "Bad luck, stricter criteria, a harder mix, or worse?",
+        fairness,
+        _said,
+        columns=(
+            Column("comparison", "Compared"),
+            Column("flagged", "Above the 99.8 % limit", "sites"),
+            Column("statistic", "Q", "number"),
+            Column("freedom", "Degrees of freedom", "count"),
+            Column("p_value", "p", "number"),
+            Column("phi", "φ", "number"),
+            Column("tau2", "τ²", "number"),
+            Column("multiplicative", "Flagged with φ", "sites"),
+            Column("additive", "Flagged with τ²", "sites"),
+        ),
+        count=lambda f: f"n = {written(f['sites'].max() or 0, 'count')} compared sites",
+        metric="no_product",
+        note="Q is the sum of squared z-scores, held against chi-squared; φ and τ² come"
+        " from the winsorised ones (Spiegelhalter 2005). Widened limits take"
+        " differences between sites as a fact of life: off unless chosen above.",
+    ),
+    Card(
+        "failure-not-compared",
+        "Not compared",
+        not_compared,
+        _not_compared_said,
+        columns=(
+            Column("site", "Site", "site"),
+            Column("reason", "Why"),
+            Column("events", "Failures", "count"),
+            Column("n", "Batches", "count"),
+            Column("rate", "Rate", "percent"),
+        ),
+        count=lambda f: some(f.height, "site"),
+    ),
+)

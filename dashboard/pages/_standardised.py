@@ -1,0 +1,289 @@
+"""Failures against those that each site's own mix of work would expect."""
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+import polars as pl
+
+from dashboard import figures, queries
+from dashboard.analysis import funnel, multiple
+from dashboard.analysis.funnel import Scheme
+from dashboard.analysis.overdispersion import Overdispersion, overdispersion
+from dashboard.analysis.standardisation import standardise, stratum_rates
+from dashboard.card import Card
+from dashboard.components import Column, written
+from dashboard.filters import Filters
+from dashboard.metrics import DEFINITIONS
+from dashboard.names import site_name, some
+from dashboard.rates import (
+    VERDICTS,
+    all_sites,
+    allowance,
+    drawable,
+    incomplete,
+    scheme_of,
+)
+from dashboard.rates import widening as widened
+from dashboard.viewer import Viewer
+
+STRATA = ("product", "pathway", "starting_material", "process")
+
+
+def standardised(
+    viewer: Viewer, filters: Filters, columns: tuple[str, str] | None = None
+) -> pl.DataFrame:
+    """One row a site: failures, those its mix of strata would expect, limits, flag.
+
+    By the definition in force unless `columns` of the counts are named. A stratum in
+    which any count is hidden from the viewer is left out for everybody: its network
+    rate cannot be had. `strata` and `hidden` say how many there are and are left out.
+    """
+    cells, hidden = _cells(viewer, filters, columns)
+    frame = standardise(cells, STRATA)
+    test = spread(frame)
+    scheme = Scheme(law="poisson", widening=widened(filters, test))
+    if scheme.widening:
+        frame = standardise(cells, STRATA, scheme)
+    frame = multiple.adjusted(_with_everybody(viewer, filters, frame))
+    verdict = pl.col("flagged").replace_strict(VERDICTS, default="not compared")
+    return frame.with_columns(
+        verdict.alias("verdict"),
+        pl.lit(scheme.widening and scheme.widening.kind, pl.String).alias("widened"),
+        pl.lit(scheme.widening and scheme.widening.value, pl.Float64).alias("width"),
+        pl.lit(cells.select(STRATA).n_unique() if cells.height else 0).alias("strata"),
+        pl.lit(hidden).alias("hidden"),
+    ).filter(pl.col("site").is_in(queries.headings(viewer, filters)))
+
+
+def spread(frame: pl.DataFrame) -> Overdispersion:
+    """Whether the ratios differ by more than chance.
+
+    About their common ratio, which is 1 by construction: it costs a degree of freedom.
+    """
+    counts = frame.select("site", "state", "reason", events="observed", n="expected")
+    return overdispersion(counts, law="poisson")
+
+
+def strata(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """The strata by name, each with the network's rate that the expected come from."""
+    cells, _ = _cells(viewer, filters, None)
+    titles = dict(queries.products().select("product", "title").rows())
+    frame = stratum_rates(cells, STRATA).with_columns(pl.col("product").replace(titles))
+    label = pl.concat_str([_words(s) for s in STRATA], separator=", ")
+    return frame.select(
+        label.alias("label"),
+        *STRATA,
+        pl.col("events", "n").cast(pl.Int64),
+        "sites",
+        pl.col("risk").fill_nan(None).alias("rate"),
+        pl.when(pl.col("n") > 0)
+        .then(pl.lit("data"))
+        .otherwise(pl.lit("not_applicable"))
+        .alias("state"),
+        pl.when(pl.col("n") <= 0)
+        .then(pl.lit("no batch of a compared site has ended"))
+        .alias("reason"),
+    )
+
+
+def _words(stratum: str) -> pl.Expr:
+    return pl.col(stratum).str.replace_all("_", " ")
+
+
+def _cells(
+    viewer: Viewer, filters: Filters, columns: tuple[str, str] | None
+) -> tuple[pl.DataFrame, int]:
+    """Counts by site and stratum without the hidden strata, and how many those are."""
+    definition = DEFINITIONS[filters.definition]
+    events, of = columns or (definition.column, definition.of)
+    everyone = all_sites(filters)
+    counts = queries.counts(viewer, everyone, (events, of), by=("site", *STRATA))
+    counts = counts.rename({events: "events", of: "n"})
+    hidden = counts.filter(pl.col("state") == "suppressed").select(STRATA).unique()
+    seen = counts.join(hidden, on=STRATA, how="anti", nulls_equal=True)
+    late = incomplete(viewer, everyone).rename({"why": "reason"})
+    cells = seen.drop("state", "reason").join(late, on="site", how="left")
+    return cells, hidden.height
+
+
+def _with_everybody(
+    viewer: Viewer, filters: Filters, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """The sites without a visible stratum too, each with what stands against it."""
+    definition = DEFINITIONS[filters.definition]
+    counts = queries.counts(viewer, all_sites(filters), (definition.of,))
+    told = pl.col("state").is_in(("data", "zero"))
+    none = pl.col("state") == "zero"
+    missing = counts.join(frame, on="site", how="anti").select(
+        "site",
+        pl.when(none)
+        .then(pl.lit("not_applicable"))
+        .when(told)
+        .then(pl.lit("suppressed"))
+        .otherwise("state")
+        .alias("state"),
+        pl.when(none)
+        .then(pl.lit("no batches in this selection"))
+        .when(told)
+        .then(pl.lit("every stratum it works in has a hidden count"))
+        .otherwise("reason")
+        .alias("reason"),
+        pl.lit(False).alias("compared"),
+    )
+    return pl.concat([frame, missing], how="diagonal").sort("site")
+
+
+def _said(frame: pl.DataFrame) -> str:
+    judged = frame.filter("compared")
+    if judged.is_empty():
+        return (
+            "No site can be compared with what its mix would expect in this selection;"
+            f" lower is better.{_hidden(frame)}"
+        )
+    high = judged.filter(pl.col("flagged") == "high998")
+    told = "; ".join(_told(row) for row in high.to_dicts())
+    are = "are" if high.height > 1 else "is"
+    named = f": {told}" if told else ""
+    return (
+        f"Allowing for each site's own mix of work, {high.height or 'not one'} of"
+        f" {some(judged.height, 'compared site')} {are} above the 99.8 % limit{named}."
+        f" 100 % is as many as expected; lower is better."
+        f"{allowance(frame)}{_hidden(frame)}"
+    )
+
+
+def _told(row: Mapping[str, object]) -> str:
+    expected = written(round(float(str(row["expected"])), 1), "number")
+    return (
+        f"{site_name(str(row['site']))} with {row['observed']} failures where"
+        f" {expected} were expected ({written(row['ratio_lower'], 'percent')} to"
+        f" {written(row['ratio_upper'], 'percent')} of them, exact 95 % interval)"
+    )
+
+
+def _hidden(frame: pl.DataFrame) -> str:
+    hidden = int(frame["hidden"][0]) if frame.height else 0
+    if not hidden:
+        return ""
+    whole = hidden + int(frame["strata"][0])
+    return (
+        f" Left out, as a count in them is hidden from you: {hidden} of {whole} strata."
+    )
+
+
+def _drawn(frame: pl.DataFrame) -> go.Figure:
+    judged = frame.filter("compared")
+    if judged.is_empty():
+        return figures.empty(
+            "No site can be compared with what its mix would expect here."
+        )
+    flag = pl.when("compared").then("flagged").otherwise(pl.lit("not_compared"))
+    points = frame.select(
+        pl.Series("label", map(site_name, frame["site"]), pl.String),
+        pl.col("expected").alias("n"),
+        pl.col("ratio").alias("value"),
+        flag.alias("flag"),
+        # A site without a ratio has no place, whatever its state.
+        pl.when(pl.col("ratio").is_null())
+        .then(pl.lit("not_applicable"))
+        .otherwise("state")
+        .alias("state"),
+        "reason",
+        pl.Series("hover", map(_hover, frame.to_dicts()), pl.String),
+    )
+    return figures.ratios(points, _curve(frame))
+
+
+def _curve(frame: pl.DataFrame) -> pl.DataFrame:
+    sizes = frame["expected"].drop_nulls()
+    low, high = float(sizes.min() or 1), float(sizes.max() or 1)  # type: ignore[arg-type]
+    start = max(0.5, 0.9 * low)
+    step = (1.05 * max(high, start) / start) ** (1 / 120)
+    wide = pl.DataFrame({"n": [start * step**i for i in range(121)]})
+    scheme = Scheme(law="poisson", widening=scheme_of(frame).widening)
+    return drawable(funnel.curve(wide, 1.0, scheme), 1.0)
+
+
+def _hover(row: Mapping[str, object]) -> str:
+    lines = [f"<b>{site_name(str(row['site']))}</b>"]
+    if row["expected"] is not None:
+        lines += [
+            f"{row['observed']} failed, {written(row['expected'], 'number')} expected",
+            f"{written(row['ratio'], 'percent')} of those expected"
+            f" ({written(row['ratio_lower'], 'percent')} to"
+            f" {written(row['ratio_upper'], 'percent')})",
+        ]
+    if row["alone"]:
+        lines.append(f"{row['alone']} of {row['n']} batches in strata of its own")
+    lines.append(str(row["reason"] or row["verdict"]))
+    return "<br>".join(lines)
+
+
+def _strata_said(frame: pl.DataFrame) -> str:
+    seen = frame.drop_nulls("rate")
+    if seen.is_empty():
+        return "No stratum has batches that can be counted here; lower is better."
+    top = seen.filter(pl.col("n") >= 20).sort("rate", "label", descending=[True, False])
+    hardest = ""
+    if top.height:
+        row = top.row(0, named=True)
+        hardest = (
+            f" Hardest of those with 20 batches or more: {row['label']},"
+            f" {row['events']} of {row['n']} failed"
+            f" ({written(row['rate'], 'percent')})."
+        )
+    single = seen.filter(pl.col("sites") == 1).height
+    alone = f", {single} of them with one site that is compared with itself there"
+    return (
+        f"{some(seen.height, 'stratum', 'strata').capitalize()}"
+        f"{alone if single else ''}.{hardest} Lower is better."
+    )
+
+
+RATIOS = (
+    Column("site", "Site", "site"),
+    Column("observed", "Failures", "count"),
+    Column("expected", "Expected", "number"),
+    Column("ratio", "Of those expected", "percent"),
+    Column("ratio_lower", "95 % from", "percent"),
+    Column("ratio_upper", "to", "percent"),
+    Column("n", "Batches", "count"),
+    Column("alone", "In strata of its own", "count"),
+    Column("p_value", "p", "number"),
+    Column("p_value_adjusted", "p, adjusted", "number"),
+    Column("verdict", "Compared with what was expected"),
+)
+CARDS = (
+    Card(
+        "failure-standardised",
+        "Failures against those its own mix would expect",
+        standardised,
+        _said,
+        _drawn,
+        RATIOS,
+        count=lambda f: f"n = {written(int(f['n'].sum() or 0), 'count')} batches",
+        metric="no_product",
+        note="Indirect standardisation: what a site would have seen had each stratum of"
+        " its batches (product, pathway, starting material, process) failed at the"
+        " network's rate. Limits are exact Poisson; flagged by the count. A site that"
+        " makes most of a stratum is there compared mostly with itself.",
+        height=460,
+    ),
+    Card(
+        "failure-strata",
+        "The strata, and the rate expected in each",
+        strata,
+        _strata_said,
+        columns=(
+            Column("product", "Product"),
+            Column("pathway", "Pathway", "words"),
+            Column("starting_material", "Starting material", "words"),
+            Column("process", "Process", "words"),
+            Column("events", "Failures", "count"),
+            Column("n", "Batches", "count"),
+            Column("sites", "Sites", "count"),
+            Column("rate", "Network rate", "percent"),
+        ),
+        metric="no_product",
+    ),
+)
