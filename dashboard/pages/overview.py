@@ -10,13 +10,14 @@ from dash.development.base_component import Component
 
 from dashboard import figures, queries
 from dashboard.analysis import intervals, survival
-from dashboard.attention import attention, stale_after
+from dashboard.attention import stale_after
 from dashboard.card import Card
 from dashboard.components import Column, tile, tiles, written
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import some, words
 from dashboard.shell import Page, register
+from dashboard.signals import STATUSES, signals
 from dashboard.viewer import Viewer
 
 
@@ -97,11 +98,15 @@ def _reporting(viewer: Viewer, filters: Filters) -> Component:
 
 
 def _attention_said(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "Nothing needs a look today: no site or lot differs by more than chance."
+    count = {s: frame.filter(status=s).height for s in STATUSES}
+    gone = f"{count['resolved']} resolved since the pull before"
+    if not count["new"] + count["existing"]:
+        sentence = "Nothing needs a look today: no site or lot differs by more than"
+        return f"{sentence} chance{'; ' + gone if count['resolved'] else ''}."
+    open_ = some(count["new"] + count["existing"], "thing needs", "things need")
     return (
-        f"{some(frame.height, 'thing needs', 'things need')} a look today. Each says"
-        " what stands behind it; none of them is a verdict."
+        f"{open_} a look today, {count['new']} new and {gone}. Each says what stands"
+        " behind it; none of them is a verdict."
     )
 
 
@@ -176,17 +181,20 @@ register(
             Card(
                 "attention",
                 "What needs a look today",
-                attention,
+                signals,
                 _attention_said,
                 columns=(
+                    Column("status", "State"),
                     Column("site", "Where", "site"),
                     Column("what", "What"),
                     Column("evidence", "Evidence"),
+                    Column("false_alarm", "Without a cause"),
                     Column("page", "See", "page"),
                 ),
                 count=lambda f: some(f.height, "thing"),
-                note="Sites are flagged by the exact 99.8 % rule: of many sites that"
-                " do not differ at all, about one in a thousand is flagged as high.",
+                note="New, existing or resolved: beside the snapshot published before."
+                " Sites are flagged by the exact 99.8 % rule; a lot is judged by the"
+                " batches of all sites, and told to those that used it.",
             ),
             Card(
                 "freshness",

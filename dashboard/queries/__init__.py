@@ -16,7 +16,8 @@ from dashboard.queries.batches import (
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
 from dashboard.queries.criteria import agreement, criteria
 from dashboard.queries.disclosure import POOLS, audience_rule
-from dashboard.queries.listing import batches, lots
+from dashboard.queries.listing import batches
+from dashboard.queries.lots import listed_lots
 from dashboard.queries.network import (
     about,
     authorisations,
@@ -46,13 +47,19 @@ from dashboard.queries.slots import (
     slots_ahead,
     slots_lost,
 )
-from dashboard.queries.snapshot import NoSnapshotError, current
+from dashboard.queries.snapshot import (
+    NoSnapshotError,
+    answering_from,
+    current,
+    previous,
+)
 
 __all__ = [
     "POOLS",
     "NoSnapshotError",
     "about",
     "agreement",
+    "answering_from",
     "audience_rule",
     "agreed_completeness",
     "authorisations",
@@ -71,12 +78,13 @@ __all__ = [
     "findings",
     "headings",
     "laboratory_days",
+    "listed_lots",
     "losses",
-    "lots",
     "milestones",
     "nominal_use",
     "orders_waiting",
     "parameters",
+    "previous",
     "products",
     "queue",
     "rejects",

@@ -4,7 +4,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.batches import conditions
-from dashboard.queries.disclosure import DATA, disclose, scope
+from dashboard.queries.disclosure import DATA, scope
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
@@ -41,25 +41,3 @@ def batches(viewer: Viewer, filters: Filters, flag: str | None = None) -> pl.Dat
         f" order by started desc, site, batch limit {MOST_BATCHES}",
         {"named": list(allowed), **parameters},
     ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
-
-
-def lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Lots with the batches that used them and failed, summed over named sites.
-
-    A site sees its own batches of a lot only: who else used it is not told.
-    """
-    snapshot = current()
-    named = scope(snapshot, viewer, filters).named
-    condition, parameters = conditions(filters)
-    answer = snapshot.rows(
-        "select r.kind, r.supplier, r.lot, cast(sum(r.ended) as bigint) as ended,"
-        " cast(sum(r.failed) as bigint) as failed, count(distinct r.site) as sites"
-        " from rollup_material as r left join product as p on r.product = p.product"
-        f" where list_contains($named, r.site) and {condition}"
-        " group by all order by failed desc, kind, lot, supplier",
-        {"named": list(named), **parameters},
-    ).with_columns(
-        pl.lit(viewer.site or "named").alias("site"),
-        pl.col("sites").alias("pooled_from"),
-    )
-    return disclose(snapshot, viewer, answer, ("ended", "failed")).drop("site")

@@ -7,8 +7,10 @@ DuckDB process keeps answering from the first file that it opened under a name.
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,10 +29,15 @@ class NoSnapshotError(LookupError):
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One published file, open for reading."""
+    """One published file, open for reading.
+
+    An earlier one is `ruled_by` the one that readers see: what was held back since is
+    held back in it too.
+    """
 
     path: Path
     connection: duckdb.DuckDBPyConnection
+    ruled_by: "Snapshot | None" = None
 
     def rows(
         self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ()
@@ -50,6 +57,8 @@ class Snapshot:
     @cached_property
     def rules(self) -> Mapping[str, Mapping[str, object]]:
         """The network's own rules as they stood when this was built."""
+        if self.ruled_by is not None:
+            return self.ruled_by.rules
         rules: Mapping[str, Mapping[str, object]] = json.loads(self.meta["config"])
         return rules
 
@@ -64,6 +73,7 @@ class Snapshot:
         return datetime.fromisoformat(self.meta["built_at"])
 
 
+_instead: ContextVar[Snapshot | None] = ContextVar("pocnet_earlier", default=None)
 _lock = threading.Lock()
 _open: dict[Path, Snapshot] = {}
 
@@ -74,11 +84,43 @@ def current(folder: Path | None = None) -> Snapshot:
     Raises NoSnapshotError while nothing was published. The file is looked up again at
     every call, so the first question after a run is answered from the new one.
     """
+    if folder is None and (earlier := _instead.get()) is not None:
+        return earlier
     folder = folder or current_request().snapshots
     try:
         path = (folder / "current").resolve(strict=True)
     except OSError as error:
         raise NoSnapshotError(f"nothing was published in {folder.name} yet") from error
+    return _opened(path)
+
+
+def previous() -> Snapshot | None:
+    """The snapshot published before the current one, under the current one's rules.
+
+    None where there is none, and where its figures were counted by other marts: what
+    is new in another way of counting is not news of a site.
+    """
+    now = current()
+    runs = (p for p in now.path.parent.glob("*.duckdb") if p.stem.isdigit())
+    earlier = [path for path in runs if int(path.stem) < int(now.path.stem)]
+    if not earlier:
+        return None
+    before = _opened(max(earlier, key=lambda path: int(path.stem)))
+    alike = before.meta.get("metrics") == now.meta.get("metrics")
+    return replace(before, ruled_by=now) if alike else None
+
+
+@contextmanager
+def answering_from(snapshot: Snapshot) -> Iterator[None]:
+    """Queries inside the block answer from this snapshot instead of the current one."""
+    token = _instead.set(snapshot)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
+
+
+def _opened(path: Path) -> Snapshot:
     with _lock:
         if path not in _open:
             _open[path] = _attach(path)

@@ -1,0 +1,56 @@
+"""Lots that the whole network's batches speak against, told to those who used them.
+
+A lot is judged by the batches of all sites together, whoever asks and whatever is
+filtered. That a lot is listed is told to every site that used it; by whom else it was
+used, and how often, is told to nobody but the lead.
+"""
+
+import polars as pl
+
+from dashboard.analysis import lots
+from dashboard.filters import Filters
+from dashboard.queries.disclosure import disclose, scope
+from dashboard.queries.snapshot import Snapshot, current
+from dashboard.viewer import Viewer
+
+_NETWORK = ("events", "n", "expected", "flag_at", "chance")
+
+
+def listed_lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """One row a listed lot and named site that used it: kind, supplier, lot, site.
+
+    `used` are the site's batches made with it, in process or not, `ended` those that
+    have ended and `failed` those of them without a product. The lot's own figures over
+    the network (`lots.judged`) are null for everybody but the lead.
+    """
+    snapshot = current()
+    judged = lots.judged(_uses(snapshot)).filter("listed")
+    mine = snapshot.rows(
+        "select r.kind, r.supplier, r.lot, r.site,"
+        " cast(sum(r.batches) as bigint) as used,"
+        " cast(sum(r.ended) as bigint) as ended,"
+        " cast(sum(r.failed) as bigint) as failed, 1 as pooled_from"
+        " from rollup_material as r left join product as p on r.product = p.product"
+        " where list_contains($named, r.site)"
+        " and ($product is null or list_contains($product, r.product))"
+        " and ($class is null or list_contains($class, p.product_class))"
+        " group by all order by r.kind, r.supplier, r.lot, r.site",
+        {
+            "named": list(scope(snapshot, viewer, filters).named),
+            "product": list(filters.product) or None,
+            "class": list(filters.product_class) or None,
+        },
+    )
+    found = mine.join(judged, on=[*lots.KEY], maintain_order="left")
+    shown = disclose(snapshot, viewer, found, ("used", "ended", "failed"))
+    known = pl.lit(viewer.role == "lead")
+    return shown.with_columns(pl.when(known).then(pl.col(c)).alias(c) for c in _NETWORK)
+
+
+def _uses(snapshot: Snapshot) -> pl.DataFrame:
+    """What became of the batches of every lot, over all sites and by product."""
+    return snapshot.rows(
+        "select kind, supplier, lot, product, cast(sum(ended) as bigint) as n,"
+        " cast(sum(failed) as bigint) as events from rollup_material group by all"
+        " order by kind, supplier, lot, product"
+    )
