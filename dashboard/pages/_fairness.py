@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import polars as pl
 from dash.development.base_component import Component
 
-from dashboard.analysis import funnel
-from dashboard.analysis.funnel import Scheme, Widening
 from dashboard.analysis.overdispersion import Overdispersion, overdispersion
 from dashboard.card import Card
 from dashboard.components import Column, written
@@ -31,8 +29,8 @@ def widths(filters: Filters, path: str) -> Component:
 def fairness(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """One row a way to compare: the test of spread, phi, tau², and who is flagged.
 
-    `flagged`, `multiplicative` and `additive` hold the sites above the 99.8 % limit by
-    chance alone and with widened limits. Always over the whole network.
+    `flagged` holds the sites above the 99.8 % limit of chance alone. Always over the
+    whole network, and never with widened limits: it is what to choose them by.
     """
     whole = all_sites(filters).without("width")
     title = DEFINITIONS[filters.definition].title.lower()
@@ -55,11 +53,10 @@ _SCHEMA: Mapping[str, pl.DataType] = {
     "statistic": pl.Float64(),
     "freedom": pl.Int64(),
     "p_value": pl.Float64(),
+    "p": pl.String(),
     "phi": pl.Float64(),
     "tau2": pl.Float64(),
     "flagged": pl.List(pl.String),
-    "multiplicative": pl.List(pl.String),
-    "additive": pl.List(pl.String),
     "state": pl.String(),
     "reason": pl.String(),
 }
@@ -79,11 +76,10 @@ def _row(
         "statistic": test.statistic,
         "freedom": test.freedom,
         "p_value": test.p_value,
+        "p": None if test.p_value is None else _probability(test.p_value),
         "phi": test.phi,
         "tau2": test.tau2,
         "flagged": _high(frame),
-        "multiplicative": _widened(frame, test.phi, "multiplicative"),
-        "additive": _widened(frame, test.tau2, "additive"),
         "state": "not_applicable" if none else "data",
         "reason": test.reason,
     }
@@ -92,19 +88,6 @@ def _row(
 def _high(frame: pl.DataFrame) -> list[str]:
     high = frame.filter(pl.col("flagged") == "high998")
     return [str(site) for site in high["site"].sort()]
-
-
-def _widened(frame: pl.DataFrame, value: float | None, kind: str) -> list[str]:
-    """Who is flagged when the limits are widened, from the same counts and centre."""
-    if value is None:
-        return []
-    widening = Widening("additive" if kind == "additive" else "multiplicative", value)
-    ratios = "expected" in frame.columns
-    names = {"observed": "events", "expected": "n"}
-    counts = frame.select("site", *names, "state", "reason") if ratios else frame
-    counts = counts.rename(names) if ratios else _counts(frame)
-    scheme = Scheme(law="poisson" if ratios else "binomial", widening=widening)
-    return _high(funnel.funnel(counts, 1.0 if ratios else None, scheme))
 
 
 def _said(frame: pl.DataFrame) -> str:
@@ -129,18 +112,33 @@ def _said(frame: pl.DataFrame) -> str:
 
 
 def _test(row: Mapping[str, object]) -> str:
-    p = float(str(row["p_value"]))
-    said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    p = str(row["p"])
+    said = f"p {p}" if p.startswith("<") else f"p = {p}"
     return (
         f"Q = {float(str(row['statistic'])):.0f} on"
         f" {some(int(str(row['freedom'])), 'degree')} of freedom, {said}"
     )
 
 
+def _probability(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def not_compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """The sites that stand beside the comparison, each with its reason; counts kept."""
-    frame = compared(viewer, filters).filter(~pl.col("compared"))
-    return frame.select("site", "events", "n", "rate", "reason", "state").sort("site")
+    """The sites that stand beside the comparison: `why`, and their counts if known.
+
+    What a row tells is its reason, so its own state is data whatever hides the counts.
+    """
+    frame = compared(viewer, filters).filter(~pl.col("compared")).sort("site")
+    return frame.select(
+        "site",
+        pl.col("reason").alias("why"),
+        "events",
+        "n",
+        "rate",
+        pl.lit("data").alias("state"),
+        pl.lit(None, pl.String).alias("reason"),
+    )
 
 
 def _not_compared_said(frame: pl.DataFrame) -> str:
@@ -163,12 +161,10 @@ CARDS = (
             Column("comparison", "Compared"),
             Column("flagged", "Above the 99.8 % limit", "sites"),
             Column("statistic", "Q", "number"),
-            Column("freedom", "Degrees of freedom", "count"),
-            Column("p_value", "p", "number"),
+            Column("freedom", "on df", "count"),
+            Column("p", "p"),
             Column("phi", "φ", "number"),
             Column("tau2", "τ²", "number"),
-            Column("multiplicative", "Flagged with φ", "sites"),
-            Column("additive", "Flagged with τ²", "sites"),
         ),
         count=lambda f: f"n = {written(f['sites'].max() or 0, 'count')} compared sites",
         metric="no_product",
@@ -183,7 +179,7 @@ CARDS = (
         _not_compared_said,
         columns=(
             Column("site", "Site", "site"),
-            Column("reason", "Why"),
+            Column("why", "Why"),
             Column("events", "Failures", "count"),
             Column("n", "Batches", "count"),
             Column("rate", "Rate", "percent"),

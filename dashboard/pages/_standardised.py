@@ -26,6 +26,7 @@ from dashboard.rates import (
 from dashboard.rates import widening as widened
 from dashboard.viewer import Viewer
 
+_ENOUGH = 50
 STRATA = ("product", "pathway", "starting_material", "process")
 
 
@@ -223,12 +224,14 @@ def _strata_said(frame: pl.DataFrame) -> str:
     seen = frame.drop_nulls("rate")
     if seen.is_empty():
         return "No stratum has batches that can be counted here; lower is better."
-    top = seen.filter(pl.col("n") >= 20).sort("rate", "label", descending=[True, False])
+    top = seen.filter(pl.col("n") >= _ENOUGH).sort(
+        "rate", "label", descending=[True, False]
+    )
     hardest = ""
     if top.height:
         row = top.row(0, named=True)
         hardest = (
-            f" Hardest of those with 20 batches or more: {row['label']},"
+            f" Hardest of those with {_ENOUGH} batches or more: {row['label']},"
             f" {row['events']} of {row['n']} failed"
             f" ({written(row['rate'], 'percent')})."
         )
@@ -267,6 +270,7 @@ CARDS = (
         " its batches (product, pathway, starting material, process) failed at the"
         " network's rate. Limits are exact Poisson; flagged by the count. A site that"
         " makes most of a stratum is there compared mostly with itself.",
+        width="half",
         height=460,
     ),
     Card(

@@ -130,5 +130,6 @@ CARD = Card(
     " what most members ask, where more than half of them have the test. One number"
     " for all, asked in the cells in which a site counts. What was lost before its"
     " tests fails under any criteria; the definition of failure above plays no part.",
+    width="half",
     height=460,
 )
