@@ -181,8 +181,8 @@ _BATCHES = (
         "order_success",
         ("Success within the order", "A patient waits for the order, not the batch."),
         (
-            Count("fact_batch", "order_key", "orders with a released batch"),
-            Count("fact_batch", "order_key", "orders with a batch that has ended"),
+            Count("rollup_batch", "order_success", "orders with a released batch"),
+            Count("rollup_batch", "order_of", "orders with a batch that has ended"),
         ),
         good=True,
     ),

@@ -1,6 +1,21 @@
 -- Counts by week and month of start, a week that spans two months being cut in two:
 -- what every rate is made of, ratios are computed last.
+-- An order counts where its first batch does, whatever came of it in the end.
 create table rollup_batch as
+with placed as (
+    select
+        *,
+        row_number() over (
+            partition by site, order_key
+            order by counted desc, coalesce(attempt, 1), batch
+        ) as place,
+        max(case when counted and not in_process then 1 else 0 end)
+            over (partition by site, order_key) as order_ended,
+        max(case when counted and first_release is not null then 1 else 0 end)
+            over (partition by site, order_key) as order_released
+    from fact_batch
+)
+
 select
     site,
     product,
@@ -41,9 +56,13 @@ select
         as first_attempt_of,
     sum(case when coalesce(attempt, 1) = 1 and not in_process and not no_product
              then 1 else 0 end) as first_attempt_success,
+    sum(case when order_key is not null and place = 1 then order_ended else 0 end)
+        as order_of,
+    sum(case when order_key is not null and place = 1 then order_released else 0 end)
+        as order_success,
     sum(coalesce(cells_final, 0)) as cells_final,
     sum(coalesce(doses_made, 0)) as doses_made,
     sum(coalesce(doses_released, 0)) as doses_released
-from fact_batch
+from placed
 where started is not null
 group by all;
