@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from connectors import PocnetError
 from etl.collect import Step, Window
+from etl.network import Network
 from etl.run import RunResult
 from etl.run import pull as run
 from etl.sound import load_sound
@@ -23,11 +25,27 @@ _COUNTED = ("records", "read", "good", "repeated", "rejected")
 
 
 def pull(folder: Path, sites: Sequence[str], window: Window) -> RunResult:
-    """What one pull of a network folder came to, with its progress on stderr."""
+    """What one pull of a network folder came to, with its progress on stderr.
+
+    Whoever asked for it is told by e-mail when there is something new to look at.
+    """
     sound = load_sound(folder, os.environ)
     sound.expect(sites)
     with bars() as progress:
-        return run(sound.network, sites, window, progress, sound.failures)
+        result = run(sound.network, sites, window, progress, sound.failures)
+    if sound.network.mail is not None:
+        _tell_of_news(sound.network)
+    return result
+
+
+def _tell_of_news(network: Network) -> None:
+    """A pull is good although an e-mail was not: its problem is said, nothing more."""
+    from dashboard.notification import tell_of_news
+
+    try:
+        tell_of_news(network)
+    except PocnetError as error:
+        click.echo(f"Problem: {error}", err=True)
 
 
 @contextmanager
