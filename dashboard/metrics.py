@@ -196,6 +196,18 @@ _BATCHES = (
         good=False,
     ),
     _share(
+        "fails_usual",
+        (
+            "Would fail the usual criteria",
+            "A site that asks more of its batches must not look like a bad one.",
+        ),
+        (
+            Count("rollup_batch", "fails_usual", "lost, or a usual criterion failed"),
+            Count("rollup_batch", "fails_usual_of", "ended batches that can be judged"),
+        ),
+        good=False,
+    ),
+    _share(
         "failure_cause",
         ("Stage and category of failure", "Says where in the process to look first."),
         (
