@@ -38,6 +38,7 @@ from dashboard.queries.quality import (
     source_errors,
 )
 from dashboard.queries.quality import counts as row_counts
+from dashboard.queries.sequence import sequence, silent_months
 from dashboard.queries.slots import (
     agreed_completeness,
     awaiting_final,
@@ -92,6 +93,8 @@ __all__ = [
     "row_counts",
     "rule_counts",
     "runs",
+    "sequence",
+    "silent_months",
     "sites",
     "slot_starts",
     "slot_use",
