@@ -1,0 +1,80 @@
+import polars as pl
+import pytest
+from scipy.stats import poisson
+
+from dashboard.analysis import lots
+
+
+def uses(*rows: tuple[str, str, str, str, int, int]) -> pl.DataFrame:
+    names = ["kind", "supplier", "lot", "product", "n", "events"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def ordinary(kind: str = "vector", count: int = 20) -> list[tuple[str, ...]]:
+    return [(kind, "maker", f"L{i:02d}", "easy", 50, 5) for i in range(count)]
+
+
+def test_a_lot_whose_batches_fail_more_than_expected_is_listed() -> None:
+    table = lots.judged(uses(*ordinary(), ("vector", "maker", "BAD", "easy", 50, 25)))
+    (bad,) = table.filter("listed").to_dicts()
+    expected = 50 * (20 * 5 + 25) / (21 * 50)
+    assert bad["lot"] == "BAD"
+    assert bad["expected"] == pytest.approx(expected)
+    assert bad["flag_at"] == poisson.ppf(0.999, expected) + 1
+    assert bad["chance"] == pytest.approx(poisson.sf(bad["flag_at"] - 1, expected))
+    assert bad["chance"] < 0.001
+    smallest = 2 * poisson.sf(24, expected)
+    assert bad["p_value"] == pytest.approx(smallest)
+    assert bad["p_value_adjusted"] == pytest.approx(21 * smallest)
+
+
+def test_a_lot_of_a_hard_product_is_not_taken_for_a_bad_one() -> None:
+    hard = [("vector", "maker", f"H{i}", "hard", 50, 25) for i in range(3)]
+    assert not lots.judged(uses(*ordinary(), *hard))["listed"].any()
+
+
+def test_two_makers_may_give_a_lot_the_same_number() -> None:
+    other = ("vector", "other-maker", "L01", "easy", 50, 25)
+    (bad,) = lots.judged(uses(*ordinary(), other)).filter("listed").to_dicts()
+    assert (bad["supplier"], bad["lot"]) == ("other-maker", "L01")
+
+
+def test_a_lot_is_compared_with_lots_of_its_own_kind() -> None:
+    media = [("medium", "maker", f"M{i}", "easy", 50, 5) for i in range(20)]
+    beads = [("beads", "maker", f"B{i}", "easy", 50, 25) for i in range(20)]
+    assert not lots.judged(uses(*media, *beads))["listed"].any()
+
+
+def test_a_lot_above_the_limit_is_not_listed_when_chance_explains_one_among_many() -> (
+    None
+):
+    table = lots.judged(
+        uses(*ordinary(count=200), ("vector", "maker", "HIGH", "easy", 50, 14))
+    )
+    high = table.filter(lot="HIGH").row(0, named=True)
+    assert high["events"] >= high["flag_at"]
+    assert high["p_value"] < lots.LEVEL < high["p_value_adjusted"]
+    assert not high["listed"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [("vector", "maker", "ONLY", "easy", 50, 50)],
+        [
+            ("vector", "maker", "A", "easy", 0, 0),
+            ("vector", "maker", "B", "easy", 0, 0),
+        ],
+        [("vector", "-", "A", "easy", 5, 0), ("vector", "-", "B", "easy", 5, 0)],
+        [("vector", "-", "A", "one", 5, 5), ("vector", "-", "B", "two", 5, 0)],
+    ],
+)
+def test_where_nothing_can_be_compared_no_lot_is_listed(
+    rows: list[tuple[str, str, str, str, int, int]],
+) -> None:
+    table = lots.judged(uses(*rows))
+    assert table.height == len(rows)
+    assert not table["listed"].any()
+    for column in ("expected", "chance", "p_value"):
+        assert not table[column].is_nan().any()
