@@ -33,6 +33,15 @@
     return written(params);
   }
 
+  // The part of a page that a link leads to; pages come after their address.
+  let sought = "";
+  function seek() {
+    const part = sought && document.getElementById(sought);
+    if (!part) return;
+    sought = "";
+    part.scrollIntoView();
+  }
+
   let last = null;
   function navigate(pathname, search, ids) {
     document.querySelectorAll("#navigation a").forEach((link) => {
@@ -43,6 +52,7 @@
     });
     if (last !== null && last !== pathname) arrive();
     last = pathname;
+    sought = window.location.hash.slice(1);
     const query = shared(search);
     return ids.map((id) => id.path + query);
   }
@@ -160,7 +170,10 @@
   }
 
   document.addEventListener("toggle", buildTables, true);
-  new MutationObserver(buildTables).observe(document.documentElement, {
+  new MutationObserver(() => {
+    buildTables();
+    seek();
+  }).observe(document.documentElement, {
     childList: true,
     subtree: true,
     attributes: true,

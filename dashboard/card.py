@@ -19,6 +19,7 @@ from dash.development.base_component import Component
 
 from dashboard.components import HIDDEN, Column, aria, state_tag, written
 from dashboard.filters import Filters
+from dashboard.names import some
 from dashboard.table import table
 from dashboard.theme import STATES
 from dashboard.viewer import Viewer
@@ -159,7 +160,7 @@ def _count(card: Card, frame: pl.DataFrame) -> str:
         return card.count(frame)
     if "n" in frame.columns:
         return f"n = {written(int(frame['n'].sum() or 0), 'count')}"
-    return f"{written(frame.height, 'count')} rows"
+    return some(frame.height, "row")
 
 
 def failure(reference: str) -> Component:

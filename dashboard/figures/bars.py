@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.canvas import canvas, cut, nothing, shown, signs
+from dashboard.figures.canvas import by_position, canvas, nothing, shown, signs
 from dashboard.theme import BLUE, HATCHES, PALE_BLUE, SERIES
 
 _HATCH = {
@@ -44,14 +44,8 @@ def pareto(frame: pl.DataFrame, count: str = "batches") -> go.Figure:
         ],
         hoverinfo="text",
     )
-    # By position: two long names that are cut to the same words stay two bars.
-    figure.update_yaxes(
-        autorange="reversed",
-        showgrid=False,
-        tickvals=list(range(rows.height)),
-        ticktext=[cut(label) for label in rows["label"]],
-    )
-    figure.update_xaxes(range=[0, 1.45 * max(rows["count"].to_list())], showline=False)
+    figure.update_yaxes(**by_position(rows["label"].to_list()))
+    figure.update_xaxes(range=[0, 1.6 * max(rows["count"].to_list())], showline=False)
     return figure
 
 

@@ -84,6 +84,22 @@ def cut(label: object, width: int = 26) -> str:
     return textwrap.shorten(str(label), width, placeholder="…")
 
 
+def wrapped(label: object, width: int = 24) -> str:
+    """A label of at most two lines for an axis; the hover has all of it."""
+    lines = textwrap.wrap(str(label), width, max_lines=2, placeholder="…")
+    return "<br>".join(lines)
+
+
+def by_position(axis: Sequence[object]) -> dict[str, object]:
+    """A category axis by position: names that are cut to the same words stay apart."""
+    return {
+        "tickvals": list(range(len(axis))),
+        "ticktext": [wrapped(label) for label in axis],
+        "autorange": "reversed",
+        "showgrid": False,
+    }
+
+
 def signs(figure: go.Figure, frame: pl.DataFrame) -> None:
     """Signs on the axis at each `x` whose number is hidden or was not reported.
 

@@ -3,7 +3,14 @@
 import plotly.graph_objects as go
 import polars as pl
 
-from dashboard.figures.canvas import canvas, cut, flagged, marker, nothing, shown
+from dashboard.figures.canvas import (
+    by_position,
+    canvas,
+    flagged,
+    marker,
+    nothing,
+    shown,
+)
 from dashboard.theme import FLAGS, GREY
 
 
@@ -15,23 +22,22 @@ def caterpillar(
 ) -> go.Figure:
     """One row a label: the point with shape by flag, the interval as a line.
 
-    `frame`: label, value, low, high, state, reason, `flag` when there is one. The order
-    of the rows is kept: who draws decides it, and no rank is implied.
+    `frame`: label, value, low, high, state, reason, `flag` when there is one, and
+    `reference` when each row has a centre of its own. The order of the rows is kept:
+    who draws decides it, and no rank is implied.
     """
     if (blank := nothing(frame)) is not None:
         return blank
-    rows = flagged(shown(frame))
+    rows = flagged(shown(frame)).with_row_index("at")
     judged = "flag" in frame.columns
-    figure = canvas(x=value, height=96 + 26 * rows.height)
+    figure = canvas(x=value, height=96 + 34 * rows.height)
     for flag in rows["flag"].unique(maintain_order=True):
         _points(figure, rows.filter(pl.col("flag") == flag), flag, percent, judged)
     if centre is not None:
         figure.add_vline(x=centre, line={"color": GREY, "width": 1.2, "dash": "dash"})
-    figure.update_yaxes(
-        autorange="reversed",
-        categoryorder="array",
-        categoryarray=[cut(label) for label in rows["label"]],
-    )
+    if "reference" in rows.columns:
+        _references(figure, rows)
+    figure.update_yaxes(**by_position(rows["label"].to_list()))
     figure.update_xaxes(tickformat=".0%" if percent else "")
     return figure
 
@@ -43,7 +49,7 @@ def _points(
     form = ".1%" if percent else ",.4~g"
     figure.add_scatter(
         x=rows["value"].to_list(),
-        y=[cut(label) for label in rows["label"]],
+        y=rows["at"].to_list(),
         mode="markers",
         marker=marker(flag),
         error_x={
@@ -54,10 +60,27 @@ def _points(
             "width": 0,
             "thickness": 2,
         },
-        customdata=rows.select("low", "high").rows(),
+        customdata=rows.select("low", "high", "label").rows(),
         hovertemplate=(
-            f"<b>%{{y}}</b><br>%{{x:{form}}} (%{{customdata[0]:{form}}} to"
+            f"<b>%{{customdata[2]}}</b><br>%{{x:{form}}} (%{{customdata[0]:{form}}} to"
             f" %{{customdata[1]:{form}}}){words}<extra></extra>"
         ),
         name=FLAGS[flag].words,
+    )
+
+
+def _references(figure: go.Figure, rows: pl.DataFrame) -> None:
+    """What each row is set against, as an upright stroke that cannot be a point."""
+    figure.add_scatter(
+        x=rows["reference"].to_list(),
+        y=rows["at"].to_list(),
+        mode="markers",
+        marker={
+            "symbol": "line-ns",
+            "size": 18,
+            "line": {"color": GREY, "width": 2.5},
+        },
+        name="network",
+        hovertemplate="network %{x:.1%}<extra></extra>",
+        showlegend=True,
     )

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.components import HIDDEN
-from dashboard.figures.canvas import canvas, cut, nothing
+from dashboard.figures.canvas import by_position, canvas, cut, nothing
 from dashboard.theme import BLUES, BOTH_WAYS, STATES
 
 
@@ -31,7 +31,7 @@ def matrix(
     figure.update_layout(meta={"min_width": 170 + 62 * len(columns)})
     figure.add_heatmap(
         x=[cut(c, 18) for c in columns],
-        y=[cut(r) for r in rows],
+        y=list(range(len(rows))),
         z=[[cell.get("value") for cell in line] for line in every],
         text=[[_words(cell) for cell in line] for line in every],
         texttemplate="%{text}",
@@ -48,7 +48,7 @@ def matrix(
     )
     _signs(figure, every)
     figure.update_xaxes(side="top", showline=False)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_yaxes(**by_position(rows))
     return figure
 
 

@@ -69,7 +69,9 @@ def _checked_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "You see no site by name, so no rule is checked here."
     broken = frame.filter(pl.col("numerator") > 0)
-    where = broken["sites"].explode().n_unique() if broken.height else 0
+    if broken.is_empty():
+        return f"No row breaks any of {some(frame.height, 'rule')} between datasets."
+    where = broken["sites"].explode().n_unique()
     return (
         f"{broken.height} of {some(frame.height, 'rule')} between datasets"
         f" {'is' if broken.height == 1 else 'are'} broken somewhere, at"

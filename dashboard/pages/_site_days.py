@@ -10,6 +10,7 @@ from dashboard.card import Card
 from dashboard.components import Column
 from dashboard.filters import Filters
 from dashboard.metrics import METRICS
+from dashboard.names import some
 from dashboard.viewer import Viewer
 
 STEPS = (
@@ -97,4 +98,5 @@ CARD = Card(
         Column("network_q50", "Network median", "days"),
         Column("network_q90", "Network 90th", "days"),
     ),
+    count=lambda f: some(f.height, "step"),
 )

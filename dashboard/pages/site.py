@@ -37,7 +37,7 @@ def rates(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     ]
     return pl.concat(frames, how="diagonal_relaxed").select(
         "definition", "events", "n", "rate", "lower", "upper", "centre",
-        "flag_at998", "power_double", "verdict", "state", "reason",
+        "flag_at998", "power_double", "flagged", "verdict", "state", "reason",
     )  # fmt: skip
 
 
@@ -68,6 +68,8 @@ def _rates_drawn(frame: pl.DataFrame) -> go.Figure:
             pl.col("rate").alias("value"),
             pl.col("lower").alias("low"),
             pl.col("upper").alias("high"),
+            pl.col("centre").alias("reference"),
+            pl.col("flagged").alias("flag"),
             "state",
             "reason",
         ),
@@ -147,6 +149,7 @@ def _facts(viewer: Viewer, filters: Filters) -> Component:
     row = listed.filter(site=own.site[0]).row(0, named=True)
     authorisations = queries.authorisations(viewer, own)
     last = row["last_day"] and written(row["last_day"], "date")
+    age = f", {some(row['age'], 'day')} ago" if row["age"] else ", today"
     capacity = row["nominal_capacity"]
     facts = (
         ("Kind", words(row["kind"])),
@@ -158,7 +161,7 @@ def _facts(viewer: Viewer, filters: Filters) -> Component:
             "Authorisations",
             str(authorisations.height) if authorisations.height else "none",
         ),
-        ("Last news", f"{last}, {some(row['age'], 'day')} ago" if last else "never"),
+        ("Last news", f"{last}{age}" if last else "never"),
     )
     rows = [html.Div([html.Dt(name), html.Dd(text)]) for name, text in facts]
     return html.Section(
@@ -218,7 +221,7 @@ _CARDS = (
     Card("site-activity", "Activity", activity, _activity_said, _activity_drawn,
          columns=(Column("x", "Month", "date"), Column("series", "What happened"),
                   Column("value", "Batches", "count")),
-         count=lambda f: f"{some(f['x'].n_unique(), 'month')}" if f.height else "",
+         count=lambda f: some(f['x'].n_unique(), 'month') if f.height else "",
          width="half"),
     Card("site-causes", "Where batches are lost", site_causes, _causes_said,
          _causes_drawn,

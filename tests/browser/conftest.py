@@ -10,8 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     ConsoleMessage,
     Page,
+    Request,
     expect,
     sync_playwright,
 )
@@ -31,6 +33,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # No other host has an address, so nothing can be fetched from one.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 # A page is drawn in a second; a machine that runs other tests too may take longer.
 expect.set_options(timeout=20_000)
@@ -58,6 +62,12 @@ class Visit:
         """Keeps what the console would show in yellow or red."""
         if message.type in ("error", "warning"):
             self.errors.append(message.text)
+
+    def fetch(self, request: Request) -> None:
+        """Keeps what the page asks of another host."""
+        address = urlsplit(request.url)
+        if address.scheme.startswith("http") and address.netloc != self.home:
+            self.abroad.append(request.url)
 
     def settle(self) -> None:
         """Waits until the page, its callbacks and its figures have come to rest."""
@@ -103,7 +113,7 @@ class Visit:
     def picture(self, name: str) -> Path:
         """A screenshot of the whole page, kept for a person to look at."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        path = PICTURES / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}.png"
+        path = PICTURES / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.png"
         self.page.screenshot(path=path, full_page=True)
         return path
 
@@ -119,45 +129,46 @@ def browser() -> Iterator[Browser]:
 
 
 class Opener:
-    """Opens addresses at a width, light or dark, with every other host cut off."""
+    """Opens addresses at a width, light or dark, with every other host cut off.
+
+    Pages of one look share a context, so that scripts are fetched and read once.
+    """
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
+        self._contexts: dict[tuple[int, bool], BrowserContext] = {}
 
     @contextmanager
     def __call__(
         self, url: str, width: int = 1440, dark: bool = False, viewer: str = ""
     ) -> Iterator[Visit]:
-        context = self._browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-        )
+        context = self._context(width, dark)
         if viewer:
             context.add_cookies([{"name": COOKIE, "value": viewer, "url": url}])
         page = context.new_page()
         visit = Visit(page, urlsplit(url).netloc)
         page.on("console", visit.hear)
+        page.on("request", visit.fetch)
         page.on("pageerror", lambda e: visit.errors.append(str(e)))
-
-        def gate(route: object) -> None:
-            request = route.request  # type: ignore[attr-defined]
-            if urlsplit(request.url).netloc == visit.home:
-                route.continue_()  # type: ignore[attr-defined]
-            else:
-                visit.abroad.append(request.url)
-                route.abort()  # type: ignore[attr-defined]
-
-        page.route(re.compile(r"^https?://"), gate)
         try:
             page.goto(url)
             visit.settle()
             yield visit
         finally:
-            context.close()
+            page.close()
+            context.clear_cookies()
+
+    def _context(self, width: int, dark: bool) -> BrowserContext:
+        if (width, dark) not in self._contexts:
+            self._contexts[width, dark] = self._browser.new_context(
+                viewport={"width": width, "height": 900},
+                color_scheme="dark" if dark else "light",
+                reduced_motion="reduce",
+            )
+        return self._contexts[width, dark]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def visiting(browser: Browser) -> Opener:
     return Opener(browser)
 
