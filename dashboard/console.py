@@ -104,4 +104,7 @@ def _as_table(result: RunResult) -> Table:
     for counts in result.datasets:
         figures = [f"{getattr(counts, column):,}" for column in _COUNTED]
         table.add_row(counts.site, counts.dataset, *figures)
+    totals = [sum(getattr(c, column) for c in result.datasets) for column in _COUNTED]
+    table.add_section()
+    table.add_row("all sites", "", *(f"{total:,}" for total in totals))
     return table

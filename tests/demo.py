@@ -65,7 +65,7 @@ class Demo:
 
     @contextmanager
     def asked_by(self, viewer: Viewer = LEAD) -> Iterator[Filters]:
-        """Queries inside the block are this viewer's; gives filters that ask for all."""
+        """Queries in the block are this viewer's; gives filters that ask for all."""
         about = queries.about(self.snapshots, viewer)
         journal = Journal(self.folder / "data" / "journal.sqlite")
         with asking(Request(viewer, self.snapshots, journal, about)):
