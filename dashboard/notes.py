@@ -8,7 +8,9 @@ from dash.development.base_component import Component
 
 from dashboard import queries
 from dashboard.components import aria
-from dashboard.viewer import current_request
+from dashboard.journal import Entry
+from dashboard.names import site_name
+from dashboard.viewer import Viewer, current_request
 
 _LONGEST_NOTE = 500
 
@@ -39,11 +41,17 @@ def _written(site: str) -> list[Component]:
         return [html.P("Nobody has written anything about this site yet.")]
     rows = [
         html.Li(
-            [html.B(f"{e.at:%-d %b %Y, %H:%M} UTC, {e.who}: "), str(e.body["text"])]
+            [html.B(f"{e.at:%-d %b %Y, %H:%M} UTC, {_who(e)}: "), str(e.body["text"])]
         )
         for e in reversed(entries)
     ]
     return [html.Ul(rows, className="notes")]
+
+
+def _who(entry: Entry) -> str:
+    """The writer's title; the journal keeps viewers as their switch writes them."""
+    viewer = Viewer.parse(entry.who)
+    return f"Site, {site_name(viewer.site)}" if viewer.site else viewer.title
 
 
 @callback(
