@@ -130,7 +130,8 @@ def slots_lost(
     join += " and l.resource = d.resource"
     asked = (by, "slot", WEEKS)
     frame = _weekly(viewer, filters, asked, "sum(l.lost) as lost", join, ())
-    return frame.select("site", *(b for b in by if b != "site"), "lost", "state")
+    groups = [b for b in by if b != "site"]
+    return frame.select("site", *groups, "lost", "state", "reason")
 
 
 def slots_ahead(

@@ -41,6 +41,15 @@ class Recount:
         return {row["product"]: row for row in self.table("product")}
 
     @cached_property
+    def laboratories(self) -> dict[str, set[str]]:
+        """The laboratories that tested for each site."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in self.table("result"):
+            if row["laboratory"] != "-":
+                found[row["site"]].add(row["laboratory"])
+        return found
+
+    @cached_property
     def decisions(self) -> dict[tuple[str, str], list[Row]]:
         return grouped(self.table("release"))
 
