@@ -17,6 +17,7 @@ from dashboard.figures.series import series
 from dashboard.figures.site_bars import site_bars
 from dashboard.figures.spread import histogram, quantiles
 from dashboard.figures.steps import steps
+from dashboard.figures.strips import strips
 from dashboard.figures.timeline import timeline
 from dashboard.figures.triangle import triangle
 
@@ -36,6 +37,7 @@ __all__ = [
     "site_bars",
     "stacked_bars",
     "steps",
+    "strips",
     "timeline",
     "triangle",
 ]

@@ -34,13 +34,15 @@ def sequence(viewer: Viewer, filters: Filters, flag: str) -> pl.DataFrame:
         "site": tuple(s for s in named if s == viewer.site),
     }.get(viewer.role, ())
     condition, parameters = conditions(filters)
-    week = condition.replace("r.week", "cast(date_trunc('week', r.started) as date)")
+    period = condition.replace(
+        "r.month", "cast(date_trunc('month', r.started) as date)"
+    )
     return snapshot.rows(
         "select r.site, coalesce(r.closed, r.final_decision, r.first_release,"
         f" r.started) as date, r.{flag} as failed"
         " from fact_batch as r left join product as p on r.product = p.product"
         f" where r.counted and r.started is not null and r.{flag} is not null"
-        f" and {week} and list_contains($named, r.site)"
+        f" and {period} and list_contains($named, r.site)"
         " order by r.site, date, r.started, r.batch",
         {"named": list(allowed), **parameters},
     )

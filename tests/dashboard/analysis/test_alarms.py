@@ -40,7 +40,7 @@ def run_length(rules: list[Rule], seed: int) -> tuple[float, float]:
     for _ in range(3000):
         z = rng.standard_normal(2500)
         hits = np.any([rule(z) for rule in rules], axis=0)
-        lengths.append(np.argmax(hits) + 1 if hits.any() else 2500)
+        lengths.append(int(np.argmax(hits)) + 1 if hits.any() else 2500)
     return float(np.mean(lengths)), float(np.std(lengths) / np.sqrt(3000))
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -5,7 +6,7 @@ import polars as pl
 import pytest
 
 from dashboard.analysis import over_time
-from dashboard.analysis.rules import RULES
+from dashboard.analysis.rules import RULES, RuleSet
 
 START = date(2020, 1, 1)
 
@@ -21,7 +22,7 @@ def batches(risks: list[float], seed: int) -> pl.DataFrame:
     )
 
 
-def quarters(events: list[int | None], n: list[int | None]) -> pl.DataFrame:
+def quarters(events: Sequence[int | None], n: Sequence[int | None]) -> pl.DataFrame:
     days = pl.date_range(START, date(2040, 1, 1), "1q", eager=True).head(len(events))
     return pl.DataFrame(
         {
@@ -147,7 +148,7 @@ def test_the_chart_follows_from_the_first_twenty_periods(
 @pytest.mark.parametrize("chart", ["p", "laney", "g", "t"])
 @pytest.mark.parametrize("value", [[0], [0] * 30, [9], [9] * 30, [0, 9] * 15, [3] * 5])
 def test_extremes_give_numbers_or_nulls_with_a_reason(
-    value: list[int], chart: over_time.Chart, rule_set: over_time.RuleSet
+    value: list[int], chart: over_time.Chart, rule_set: RuleSet
 ) -> None:
     frame = quarters(list(value), [9] * len(value))
     if chart in ("g", "t"):

@@ -1,0 +1,211 @@
+"""Over time: has a site's failure rate changed, and since when?"""
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard.analysis import alarms, over_time
+from dashboard.card import Card
+from dashboard.charting import (
+    CHARTS,
+    RULE_SETS,
+    asked_chart,
+    marks,
+    site_charts,
+)
+from dashboard.components import Column, notice, written
+from dashboard.decisions import form
+from dashboard.filter_bar import switch
+from dashboard.filters import Filters
+from dashboard.metrics import DEFINITIONS
+from dashboard.pages._strips import SIDES, charts, drawn, said
+from dashboard.shell import Page, register
+from dashboard.viewer import Viewer
+
+PATH = "/over-time"
+
+_NAMES = {"p": "p", "laney": "Laney's p'", "g": "g", "t": "t", "xmr": "XmR"}
+
+
+def found(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Every signal: site, chart, rule, side, date, value and limits, latest first."""
+    points = site_charts(viewer, filters)
+    parts = [
+        over_time.signal_rows(mine).select(
+            pl.lit(str(site)).alias("site"),
+            pl.lit(_NAMES[str(chart)]).alias("chart"),
+            pl.all(),
+        )
+        for (site, chart), mine in points.group_by("site", "chart", maintain_order=True)
+        if chart is not None and mine["z"].count()
+    ]
+    if not parts:
+        return pl.DataFrame({"site": [], "rule": [], "side": []})
+    return pl.concat(parts).sort(["x", "site"], descending=[True, False])
+
+
+def _found_said(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return "There is no signal by these rules in this selection."
+    sides = [f"{frame.filter(side=s).height} {s}" for s in SIDES
+             if frame.filter(side=s).height]  # fmt: skip
+    return (
+        f"{frame.height} signal{'s' if frame.height > 1 else ''} at"
+        f" {frame['site'].n_unique()} sites or pools, the latest first:"
+        f" {', '.join(sides)}. A signal says that something may have changed, not why;"
+        " its date is the first day on which it could be known."
+    )
+
+
+def _marked(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    return marks(viewer, filters).sort("x", descending=True)
+
+
+def _marked_said(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return (
+            "No change of process or medium, no note and no new limits are known here."
+        )
+    steps = frame.filter(pl.col("what") == "new limits").height
+    return (
+        f"{frame.height} changes, notes and decisions, the latest first; limits were"
+        f" set anew {steps} times, each by a person and for the reason given. Limits"
+        " never move by themselves."
+    )
+
+
+def _alarms(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
+    return alarms.table().with_columns(
+        pl.col("chart").replace_strict(_NAMES),
+        pl.col("rule_set").replace_strict(RULE_SETS),
+    )
+
+
+def _alarms_said(frame: pl.DataFrame) -> str:
+    low, high = frame["short"].min(), frame["short"].max()
+    return (
+        f"Of charts on which nothing has changed, {written(low, 'percent')} to"
+        f" {written(high, 'percent')} give a signal within 24 points, depending on"
+        " chart and rules: look into a signal before believing it. Fewer is better,"
+        " but rules with fewer false alarms also find a true change later."
+    )
+
+
+def _top(viewer: Viewer, filters: Filters) -> Component:
+    definition = DEFINITIONS[filters.definition]
+    rule = (
+        "The rule: good batches between failures (g) where fewer than three failures"
+        " are expected a quarter, since a rate that is mostly zero shows little; else"
+        " the share by quarter (p), or Laney's p' where quarters differ more than"
+        " chance (p under 5 %). Who may not see single batches sees quarters only."
+    )
+    limits = (
+        "Limits come from the first 20 points and then stay (provisional until there"
+        " are 20, none before 6). They are set anew only by a person who says why."
+    )
+    if viewer.role in ("authority", "public") and asked_chart(filters) in ("g", "t"):
+        limits += " The chart asked for needs dates of single batches: p instead."
+    return html.Div(
+        [
+            switch("Chart", filters, PATH, "chart", [*CHARTS.items()]),
+            switch("Rules", filters, PATH, "rules", [*RULE_SETS.items()]),
+            notice(f"Failure means: {definition.title.lower()}. {rule}", limits),
+        ]
+    )
+
+
+CARDS = (
+    Card(
+        "over-time-charts",
+        "Each site against its own past",
+        charts,
+        said,
+        drawn,
+        (
+            Column("site", "Site", "site"),
+            Column("what", "What"),
+            Column("chart", "Chart"),
+            Column("x", "Date", "date"),
+            Column("events", "Failures", "count"),
+            Column("n", "Batches", "count"),
+            Column("value", "Value (share, batches or days)", "number"),
+            Column("centre", "Centre", "number"),
+            Column("lower", "Lower limit", "number"),
+            Column("upper", "Upper limit", "number"),
+            Column("limits", "Limits are"),
+            Column("signal", "Signal"),
+            Column("side", "Towards"),
+            Column("words", "Note"),
+        ),
+        metric="no_product",
+        note="Each strip has its own scale; counts and days between failures"
+        " are on a square-root scale. Quarters are those of the batches'"
+        " start, dates those of the failures. The running quarter, and the"
+        " gap since the last failure, are no points yet. ○ is silence and a"
+        " break in the line, not zero.",
+    ),
+    Card(
+        "over-time-signals",
+        "Every signal",
+        found,
+        _found_said,
+        columns=(
+            Column("site", "Site", "site"),
+            Column("chart", "Chart"),
+            Column("rule", "Rule"),
+            Column("side", "Towards"),
+            Column("x", "Known since", "date"),
+            Column("until", "Still so at", "date"),
+            Column("value", "Value", "number"),
+            Column("centre", "Centre", "number"),
+            Column("lower", "Lower limit", "number"),
+            Column("upper", "Upper limit", "number"),
+            Column("limits", "Limits are"),
+        ),
+        count=lambda f: f"{f.height} signals",
+    ),
+    Card(
+        "over-time-marks",
+        "Changes, notes and new limits",
+        _marked,
+        _marked_said,
+        columns=(
+            Column("site", "Site", "site"),
+            Column("x", "Date", "date"),
+            Column("what", "What"),
+            Column("words", "Why, or what for"),
+            Column("who", "Who"),
+            Column("at", "Written (UTC)", "date"),
+        ),
+    ),
+    Card(
+        "over-time-alarms",
+        "How often a signal is false",
+        _alarms,
+        _alarms_said,
+        columns=(
+            Column("chart", "Chart"),
+            Column("rule_set", "Rules"),
+            Column("short", "Within 24 points", "percent"),
+            Column("long", "Within 60 points", "percent"),
+        ),
+        count=lambda _f: "n = 10 000 simulated series a row",
+        note="Limits from the first 20 points, then fixed, as on this page."
+        " p and Laney's p': 50 batches a point, 10 % failing; XmR: normal"
+        " values; g: every batch fails with 10 %; t: exponential days.",
+    ),
+)
+
+register(
+    __name__,
+    Page(
+        PATH,
+        "Over time",
+        "Has a site changed, and since when? Each site against its own past, in the"
+        " order of their names.",
+        order=35,
+        top=_top,
+        foot=lambda viewer, _filters: form(viewer),
+        cards=CARDS,
+    ),
+)
