@@ -7,14 +7,17 @@ of a hard product is not taken for a bad one.
 
 import numpy as np
 import polars as pl
+from scipy.stats import binom
 
-from dashboard.analysis.cells import numbers, series
-from dashboard.analysis.limits import exceeding
-from dashboard.analysis.multiple import adjusted
+from dashboard.analysis.cells import numbers, series, whole
+from dashboard.analysis.multiple import benjamini_hochberg
 from dashboard.analysis.standardisation import standardise
 
 LEVEL = 0.002
 KEY = ("kind", "supplier", "lot")
+_QUANTILE = 0.999
+_NAMED = "\x1f"
+_COLUMNS = ("n", "observed", "expected", "reason")
 
 
 def judged(uses: pl.DataFrame) -> pl.DataFrame:
@@ -23,54 +26,55 @@ def judged(uses: pl.DataFrame) -> pl.DataFrame:
     Reads kind, supplier, lot, product, `n` (batches that have ended) and `events`
     (those without a product), any number of rows a lot. Each is compared with the
     other lots of its kind by indirect standardisation over products. Listed is a lot
-    above the exact Poisson count rule (99.8 %) whose p-value, adjusted by Benjamini
-    and Hochberg for all lots of its kind, stays under LEVEL too: where no lot
-    differs, fewer than one look in 500 lists any lot of a kind.
+    with more events than the 99.9 % quantile of the binomial at its expected rate,
+    whose p-value (that of so many or more), adjusted by Benjamini and Hochberg for all
+    lots of its kind, stays under LEVEL too: where no lot differs, at most one look in
+    500 lists any lot of a kind. Batches of several products vary less than that
+    binomial does (Hoeffding 1956, Ann Math Stat 27:713), so its tail is never too
+    small.
 
     Gives kind, supplier, lot, n, events, expected, flag_at, `chance` (of a lot that
-    does not differ to reach flag_at), p_value, p_value_adjusted, listed.
+    does not differ to reach flag_at), p_value, p_value_adjusted, listed. What cannot
+    be compared has null there.
     """
-    label = pl.concat_str("supplier", "lot", separator="\x1f").alias("site")
+    label = pl.concat_str("supplier", "lot", separator=_NAMED).alias("site")
     parts = [
-        adjusted(standardise(part.with_columns(label), ("product",))).select(
-            pl.lit(kind).alias("kind"), pl.all()
+        standardise(part.with_columns(label), ("product",)).select(
+            pl.lit(kind).alias("kind"), "site", *_COLUMNS
         )
         for (kind,), part in uses.group_by(["kind"], maintain_order=True)
     ]
-    if not parts:
-        return _shown(pl.DataFrame(schema=_EMPTY))
-    return _shown(pl.concat(parts))
+    return pl.concat([_of_kind(part) for part in parts or [_nothing()]]).sort(KEY)
 
 
-_EMPTY = {
-    "kind": pl.String,
-    "site": pl.String,
-    "n": pl.Int64,
-    "observed": pl.Int64,
-    "expected": pl.Float64,
-    "flag_at998": pl.Int64,
-    "p_value": pl.Float64,
-    "p_value_adjusted": pl.Float64,
-    "flagged": pl.String,
-}
+def _nothing() -> pl.DataFrame:
+    counts = dict.fromkeys(("n", "observed"), pl.Int64)
+    texts = dict.fromkeys(("kind", "site", "reason"), pl.String)
+    frame = pl.DataFrame(schema={**texts, **counts, "expected": pl.Float64})
+    return frame.select("kind", "site", *_COLUMNS)
 
 
-def _shown(frame: pl.DataFrame) -> pl.DataFrame:
-    names = pl.col("site").str.split_exact("\x1f", 1).struct
-    at, expected = (numbers(frame, c) for c in ("flag_at998", "expected"))
-    chance = exceeding(at - 1, np.asarray(expected), 1.0, "poisson")
-    return frame.select(
+def _of_kind(part: pl.DataFrame) -> pl.DataFrame:
+    names = pl.col("site").str.split_exact(_NAMED, 1).struct
+    n, events, expected = (numbers(part, c) for c in ("n", "observed", "expected"))
+    compared = part["reason"].is_null().to_numpy() & (n > 0)
+    size = np.where(compared, n, np.nan)
+    rate = expected / size
+    at = binom.ppf(_QUANTILE, size, rate) + 1
+    # Where not even all of n would be enough, no count is one to be listed at.
+    at = np.where(at <= size, at, np.nan)
+    p = binom.sf(events - 1, size, rate)
+    adjusted = benjamini_hochberg(p)
+    return part.select(
         "kind",
         names.field("field_0").alias("supplier"),
         names.field("field_1").alias("lot"),
         "n",
         pl.col("observed").alias("events"),
         "expected",
-        pl.col("flag_at998").alias("flag_at"),
-        series("chance", chance),
-        "p_value",
-        "p_value_adjusted",
-        ((pl.col("flagged") == "high998") & (pl.col("p_value_adjusted") < LEVEL))
-        .fill_null(False)
-        .alias("listed"),
-    ).sort(KEY)
+        whole("flag_at", at),
+        series("chance", binom.sf(at - 1, size, rate)),
+        series("p_value", p),
+        series("p_value_adjusted", adjusted),
+        pl.Series("listed", (events >= at) & (adjusted < LEVEL), pl.Boolean),
+    )

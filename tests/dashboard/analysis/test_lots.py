@@ -1,6 +1,7 @@
+import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import poisson
+from scipy.stats import binom
 
 from dashboard.analysis import lots
 
@@ -20,10 +21,12 @@ def test_a_lot_whose_batches_fail_more_than_expected_is_listed() -> None:
     expected = 50 * (20 * 5 + 25) / (21 * 50)
     assert bad["lot"] == "BAD"
     assert bad["expected"] == pytest.approx(expected)
-    assert bad["flag_at"] == poisson.ppf(0.999, expected) + 1
-    assert bad["chance"] == pytest.approx(poisson.sf(bad["flag_at"] - 1, expected))
+    rate = expected / 50
+    assert bad["flag_at"] == binom.ppf(0.999, 50, rate) + 1
+    tail = sum(binom.pmf(k, 50, rate) for k in range(bad["flag_at"], 51))
+    assert bad["chance"] == pytest.approx(tail)
     assert bad["chance"] < 0.001
-    smallest = 2 * poisson.sf(24, expected)
+    smallest = sum(binom.pmf(k, 50, rate) for k in range(25, 51))
     assert bad["p_value"] == pytest.approx(smallest)
     assert bad["p_value_adjusted"] == pytest.approx(21 * smallest)
 
@@ -78,3 +81,18 @@ def test_where_nothing_can_be_compared_no_lot_is_listed(
     assert not table["listed"].any()
     for column in ("expected", "chance", "p_value"):
         assert not table[column].is_nan().any()
+
+
+def test_where_no_lot_differs_fewer_than_one_look_in_500_lists_one() -> None:
+    rng = np.random.default_rng(1)
+    looks, lots_a_look = 500, 40
+    listed = 0
+    for _ in range(looks):
+        n = rng.integers(20, 120, lots_a_look)
+        events = rng.binomial(n, 0.14)
+        rows = [
+            ("vector", "maker", f"L{i}", "easy", int(n[i]), int(events[i]))
+            for i in range(lots_a_look)
+        ]
+        listed += bool(lots.judged(uses(*rows))["listed"].any())
+    assert listed <= binom.ppf(0.9999, looks, lots.LEVEL)
