@@ -1,5 +1,6 @@
 """Where the sites are: points on a map whose shapes come from this server."""
 
+import textwrap
 from collections.abc import Mapping
 
 import plotly.graph_objects as go
@@ -27,6 +28,8 @@ def places(
     located = frame.drop_nulls(["latitude", "longitude"])
     if located.is_empty():
         return empty("No site has a place on the map.")
+    near = _near(located)
+    located, far = located.filter(near), located.filter(~near)
     rows = flagged(shown(located))
     figure = canvas()
     for flag in rows["flag"].unique(maintain_order=True):
@@ -35,7 +38,7 @@ def places(
     _without_number(figure, located)
     figure.update_geos(
         resolution=50,
-        projection_type="natural earth",
+        projection_type="mercator",
         showland=True,
         landcolor=FAINT,
         showcountries=True,
@@ -46,7 +49,38 @@ def places(
         bgcolor="rgba(0,0,0,0)",
         **_window(located),
     )
+    _far_away(figure, far)
     return figure
+
+
+def _near(rows: pl.DataFrame) -> pl.Series:
+    """Which sites the map shows: those in reach of the middle one.
+
+    One site on another continent would shrink all the others to a blot.
+    """
+    reach = 30.0
+    return rows.select(
+        ((pl.col("longitude") - pl.col("longitude").median()).abs() < reach)
+        & ((pl.col("latitude") - pl.col("latitude").median()).abs() < reach)
+    ).to_series()
+
+
+def _far_away(figure: go.Figure, rows: pl.DataFrame) -> None:
+    """Sites beyond the map in words, so that nobody is left out."""
+    if rows.is_empty():
+        return
+    names = ", ".join(rows["label"])
+    figure.add_annotation(
+        text="<br>".join(textwrap.wrap(f"Beyond this map: {names}", 44)),
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=0,
+        xanchor="left",
+        yanchor="bottom",
+        align="left",
+        showarrow=False,
+    )
 
 
 def _window(rows: pl.DataFrame) -> dict[str, object]:

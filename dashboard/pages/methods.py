@@ -3,7 +3,7 @@
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard.components import legend
+from dashboard.components import aria, legend
 from dashboard.filters import Filters
 from dashboard.metric import Metric
 from dashboard.metrics import DEFINITIONS, METRICS
@@ -86,7 +86,20 @@ def _definitions() -> Component:
 
 def _metrics() -> Component:
     return html.Section(
-        [html.H2("Metrics"), *(_metric(metric) for metric in METRICS.values())],
+        [
+            html.H2("Metrics"),
+            html.Nav(
+                html.Ul(
+                    [
+                        html.Li(html.A(metric.title, href=f"#{metric.id}"))
+                        for metric in METRICS.values()
+                    ],
+                    className="choices",
+                ),
+                **aria(label="Metrics"),
+            ),
+            html.Div([_metric(m) for m in METRICS.values()], className="metrics"),
+        ],
         className="card-figure",
     )
 
