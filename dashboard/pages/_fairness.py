@@ -14,7 +14,7 @@ from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_names, some
 from dashboard.pages import _usual
 from dashboard.pages._standardised import spread, standardised
-from dashboard.rates import WIDTHS, all_sites, compared
+from dashboard.rates import WIDTHS, all_sites, compared, compared_by
 from dashboard.viewer import Viewer
 
 _ALPHA = 0.05
@@ -35,7 +35,7 @@ def fairness(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     whole = all_sites(filters).without("width")
     title = DEFINITIONS[filters.definition].title.lower()
     raw = compared(viewer, whole)
-    alike = _usual.judged_alike(viewer, whole)
+    alike = compared_by(viewer, whole, _usual.COLUMNS)
     mix = standardised(viewer, whole)
     both = standardised(viewer, whole, _usual.COLUMNS)
     rows = [

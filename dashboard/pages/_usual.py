@@ -26,11 +26,13 @@ def judged_alike(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """
     frame = compared_by(viewer, filters, COLUMNS)
     whole = all_sites(filters)
-    own = queries.counts(viewer, whole, _OWN).select(
-        "site", pl.col(_OWN[0]).alias("own_events"), pl.col(_OWN[1]).alias("own_n")
+    own = queries.counts(viewer, whole, (*_OWN, "ended")).select(
+        "site",
+        pl.col(_OWN[0]).alias("own_events"),
+        pl.col(_OWN[1]).alias("own_n"),
+        "ended",
     )
-    ended = queries.counts(viewer, whole, ("ended",)).select("site", "ended")
-    frame = frame.join(own, on="site", how="left").join(ended, on="site", how="left")
+    frame = frame.join(own, on="site", how="left")
     unknown = (pl.col("ended") - pl.col("n")).clip(0)
     return frame.with_columns(
         (pl.col("own_events") / pl.col("own_n")).fill_nan(None).alias("own_rate"),

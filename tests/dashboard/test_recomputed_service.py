@@ -22,7 +22,7 @@ RECOUNTED = {
     *STEPS, "laboratory_turnaround", "results_outstanding",
     "starts_per_slot", "utilisation", "staffing", "lost", "waiting", "weeks_of_wait",
     "nominal_use", "completeness", "timeliness", "validity", "plausibility",
-    "discordance", "agreement",
+    "discordance", "agreement", "fails_usual",
 }  # fmt: skip
 
 
