@@ -116,7 +116,6 @@ def form(viewer: Viewer) -> Component:
         html.Div(
             [_select("decide-site", "Site", sites),
              _select("decide-month", "Month", months)],
-            className="filter-row",
             style={"display": "flex", "gap": "0.75rem", "flexWrap": "wrap"},
         ),
         html.Label(

@@ -27,7 +27,8 @@ class Strip:
     @property
     def height(self) -> float:
         """Its title lines, the words of its marks, the drawing and the years."""
-        return LINE * (len(self.lines) + 1 + bool(self.marks)) + AREA
+        over = LINE if self.marks else LINE / 2
+        return LINE * (len(self.lines) + 1) + over + AREA
 
     @property
     def base(self) -> float:

@@ -146,7 +146,7 @@ def _together(marks: Sequence[Row], span: int) -> list[list[Row]]:
 
 def _titles(figure: go.Figure, parts: Iterable[Strip], first: date) -> None:
     for strip in parts:
-        lines = [f"<b>{cut(strip.lines[0], 42)}</b>", *strip.lines[1:]]
+        lines = [f"<b>{cut(strip.lines[0], 46)}</b>", *strip.lines[1:]]
         for i, line in enumerate(lines):
             figure.add_annotation(
                 x=0, xref="paper", xanchor="left", y=strip.top - LINE * i,

@@ -18,6 +18,7 @@ from dashboard.decisions import form
 from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
+from dashboard.names import some
 from dashboard.pages._strips import SIDES, charts, drawn, said
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
@@ -50,8 +51,9 @@ def _found_said(frame: pl.DataFrame) -> str:
     sides = [f"{frame.filter(side=s).height} {s}" for s in SIDES
              if frame.filter(side=s).height]  # fmt: skip
     return (
-        f"{frame.height} signal{'s' if frame.height > 1 else ''} at"
-        f" {frame['site'].n_unique()} sites or pools, the latest first:"
+        f"{some(frame.height, 'signal')} at"
+        f" {some(frame['site'].n_unique(), 'site or pool', 'sites or pools')}, the"
+        " latest first:"
         f" {', '.join(sides)}. A signal says that something may have changed, not why;"
         " its date is the first day on which it could be known."
     )
@@ -68,9 +70,9 @@ def _marked_said(frame: pl.DataFrame) -> str:
         )
     steps = frame.filter(pl.col("what") == "new limits").height
     return (
-        f"{frame.height} changes, notes and decisions, the latest first; limits were"
-        f" set anew {steps} times, each by a person and for the reason given. Limits"
-        " never move by themselves."
+        f"{some(frame.height, 'entry', 'entries')} of changes, notes and decisions, the"
+        f" latest first, {some(steps, 'decision')} among them to set limits anew: each"
+        " by a person, for the reason given. Limits never move by themselves."
     )
 
 
@@ -155,12 +157,12 @@ CARDS = (
             Column("rule", "Rule"),
             Column("side", "Towards"),
             Column("x", "Known since", "date"),
-            Column("until", "Still so at", "date"),
+            Column("until", "Until", "date"),
             Column("value", "Value", "number"),
             Column("centre", "Centre", "number"),
-            Column("lower", "Lower limit", "number"),
-            Column("upper", "Upper limit", "number"),
-            Column("limits", "Limits are"),
+            Column("lower", "Lower", "number"),
+            Column("upper", "Upper", "number"),
+            Column("limits", "Limits"),
         ),
         count=lambda f: f"{f.height} signals",
     ),
