@@ -27,6 +27,7 @@ from dashboard.queries.network import (
     products,
     sites,
 )
+from dashboard.queries.orders import attempts, first_attempts, order_days, orders
 from dashboard.queries.quality import (
     completeness,
     discordances,
@@ -61,6 +62,7 @@ __all__ = [
     "about",
     "agreement",
     "answering_from",
+    "attempts",
     "audience_rule",
     "agreed_completeness",
     "authorisations",
@@ -77,12 +79,15 @@ __all__ = [
     "events",
     "failures",
     "findings",
+    "first_attempts",
     "headings",
     "laboratory_days",
     "listed_lots",
     "losses",
     "milestones",
     "nominal_use",
+    "order_days",
+    "orders",
     "orders_waiting",
     "parameters",
     "previous",

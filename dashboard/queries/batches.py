@@ -38,6 +38,9 @@ GROUPS: Mapping[str, str] = {
     " when s.shown = r.site or list_contains($shown, r.laboratory) then r.laboratory"
     " else s.shown end",
     "own": "r.own",
+    "attempt": "r.attempt",
+    "attempts": "r.attempts",
+    "first_attempt": "r.first_attempt",
 }
 
 FILTERED: Mapping[str, str] = {
