@@ -49,7 +49,7 @@ def compared_by(
     counts = counts.rename(dict(zip(columns, ("events", "n"), strict=True)))
     frame = counts.join(incomplete(viewer, everyone), on="site", how="left")
     frame = frame.with_columns(reason=pl.coalesce("reason", "why")).drop("why")
-    scheme = Scheme(widening=widening(filters, overdispersion(frame)))
+    scheme = Scheme(widening=widening(viewer, filters, overdispersion(frame)))
     frame = _with_intervals(multiple.adjusted(funnel.funnel(frame, scheme=scheme)))
     shown = pl.col("site").is_in(queries.headings(viewer, filters))
     return frame.with_columns(
@@ -76,14 +76,24 @@ def incomplete(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     )
 
 
-def widening(filters: Filters, test: Overdispersion) -> Widening | None:
-    """How much the reader wants limits widened; off unless they asked for it."""
+def widening(viewer: Viewer, filters: Filters, test: Overdispersion) -> Widening | None:
+    """How much the reader wants limits widened; off unless they asked for it.
+
+    Never for who sees others pooled: how sites differ cannot be learned from a pool,
+    and the one site beside it would excuse itself.
+    """
     asked = filters.extra.get("width")
+    found = None
     if asked == "multiplicative" and test.phi is not None:
-        return Widening("multiplicative", test.phi)
+        found = Widening("multiplicative", test.phi)
     if asked == "additive" and test.tau2 is not None:
-        return Widening("additive", test.tau2)
-    return None
+        found = Widening("additive", test.tau2)
+    return found if found and found.widens and not sees_pools(viewer) else None
+
+
+def sees_pools(viewer: Viewer) -> bool:
+    """Whether some sites reach this viewer only as a pool."""
+    return not queries.POOLS.keys().isdisjoint(queries.headings(viewer, Filters()))
 
 
 def allowance(frame: pl.DataFrame) -> str:

@@ -14,14 +14,16 @@ from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_names, some
 from dashboard.pages import _usual
 from dashboard.pages._standardised import spread, standardised
-from dashboard.rates import WIDTHS, all_sites, compared, compared_by
+from dashboard.rates import WIDTHS, all_sites, compared, compared_by, sees_pools
 from dashboard.viewer import Viewer
 
 _ALPHA = 0.05
 
 
-def widths(filters: Filters, path: str) -> Component:
-    """The reader's choice of what the limits allow for."""
+def widths(viewer: Viewer, filters: Filters, path: str) -> Component | None:
+    """The reader's choice of what the limits allow for; none for who sees pools."""
+    if sees_pools(viewer):
+        return None
     options = [(key, f"Limits for {words}") for key, words in WIDTHS.items()]
     return switch("What the limits allow for", filters, path, "width", options)
 
@@ -44,7 +46,13 @@ def fairness(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         _row(f"allowing for its mix ({title})", mix, spread(mix)),
         _row("both: usual criteria, and its mix", both, spread(both)),
     ]
-    return pl.DataFrame(rows, schema=_SCHEMA)
+    frame = pl.DataFrame(rows, schema=_SCHEMA)
+    if not sees_pools(viewer):
+        return frame
+    # The spread between sites cannot be learned from a pool.
+    return frame.with_columns(
+        pl.lit(None, pl.Float64).alias(c) for c in ("phi", "tau2")
+    )
 
 
 _SCHEMA: Mapping[str, pl.DataType] = {

@@ -42,7 +42,7 @@ def standardised(
     cells, hidden = _cells(viewer, filters, columns)
     frame = standardise(cells, STRATA)
     test = spread(frame)
-    scheme = Scheme(law="poisson", widening=widened(filters, test))
+    scheme = Scheme(law="poisson", widening=widened(viewer, filters, test))
     if scheme.widening:
         frame = standardise(cells, STRATA, scheme)
     frame = multiple.adjusted(_with_everybody(viewer, filters, frame))
@@ -285,7 +285,7 @@ CARDS = (
             Column("process", "Process", "words"),
             Column("events", "Failures", "count"),
             Column("n", "Batches", "count"),
-            Column("sites", "Sites", "count"),
+            Column("sites", "Sites or pools", "count"),
             Column("rate", "Network rate", "percent"),
         ),
         metric="no_product",

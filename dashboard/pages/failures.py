@@ -210,7 +210,7 @@ def _top(viewer: Viewer, filters: Filters) -> Component:
         f" Out of {definition.denominator}."
     )
     links = switch("What counts as failure", filters, PATH, "definition", options)
-    return html.Div([links, notice(sentence), _fairness.widths(filters, PATH)])
+    return html.Div([links, notice(sentence), _fairness.widths(viewer, filters, PATH)])
 
 
 register(

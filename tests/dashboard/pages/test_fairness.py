@@ -121,6 +121,17 @@ def test_limits_are_of_chance_alone_unless_the_reader_widens_them(demo: Demo) ->
     assert rows[0]["flag_at998"][0] < rows[2]["flag_at998"][0]
 
 
+def test_no_limit_is_widened_by_a_pool(demo: Demo) -> None:
+    viewer = Viewer("site", site=STRICT)
+    with demo.asked_by(viewer) as filters:
+        assert _fairness.widths(viewer, filters, "/failures") is None
+        wide = compared(viewer, filters.option("width", "additive"))
+        assert wide.rows() == compared(viewer, filters).rows()
+        assert flagged(wide) == {STRICT}
+        found = _fairness.fairness(viewer, filters)
+    assert found["phi"].null_count() == found["tau2"].null_count() == found.height
+
+
 def test_the_table_of_comparisons_does_not_move_with_the_readers_choice(
     demo: Demo,
 ) -> None:
