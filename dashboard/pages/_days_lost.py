@@ -188,8 +188,7 @@ CARDS = (
         " have none any more, one still open is censored. Which group an order"
         " is in is known only once its first batch has ended; others are left"
         " out.",
-        width="half",
-        height=440,
+        height=420,
     ),
     Card(
         "remanufacture-cost",
@@ -215,7 +214,6 @@ CARDS = (
         " never infused: the area above the curve. Intervals by the jackknife."
         " A quarter, because fewer than half are infused at all after a failed"
         " first batch.",
-        width="half",
     ),
     Card(
         "remanufacture-sites",

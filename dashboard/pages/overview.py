@@ -187,9 +187,9 @@ register(
                     Column("status", "State"),
                     Column("site", "Where", "site"),
                     Column("what", "What"),
-                    Column("evidence", "Evidence"),
-                    Column("false_alarm", "Without a cause"),
                     Column("page", "See", "page"),
+                    Column("evidence", "Evidence"),
+                    Column("false_alarm", "How often by chance"),
                 ),
                 count=lambda f: some(f.height, "thing"),
                 note="New, existing or resolved: beside the snapshot published before."
