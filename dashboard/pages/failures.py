@@ -22,7 +22,7 @@ from dashboard.pages import (
     _standardised,
     _usual,
 )
-from dashboard.rates import compared, curve
+from dashboard.rates import allowance, compared, curve
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
@@ -70,6 +70,7 @@ def said(frame: pl.DataFrame) -> str:
         " above the 99.8 % limit around the network's"
         f" {written(rate, 'percent')}{named}."
         " Lower is better; points inside the limits differ no more than chance would."
+        f"{allowance(frame)}"
     )
 
 

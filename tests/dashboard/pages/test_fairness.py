@@ -10,6 +10,7 @@ from dashboard.analysis.overdispersion import overdispersion
 from dashboard.card import Card
 from dashboard.filters import Filters
 from dashboard.pages import _fairness, _shrunken, _standardised, _usual
+from dashboard.pages.failures import said
 from dashboard.rates import compared
 from dashboard.viewer import Viewer
 from tests.dashboard.pages.altered import altered, only
@@ -113,9 +114,12 @@ def test_limits_are_of_chance_alone_unless_the_reader_widens_them(demo: Demo) ->
         phi = compared(LEAD, filters.option("width", "multiplicative"))
         tau2 = compared(LEAD, filters.option("width", "additive"))
         test = overdispersion(usual.select("site", "events", "n", "state", "reason"))
+        sentences = said(usual), said(phi)
     assert usual["widened"].unique().to_list() == [None]
     assert phi["width"].unique().to_list() == [test.phi]
     assert tau2["width"].unique().to_list() == [test.tau2]
+    assert "Limits are widened" not in sentences[0]
+    assert sentences[1].endswith(f"chance times φ ({test.phi:.3g}).")
     rows = [f.filter(pl.col("site") == BAD) for f in (usual, phi, tau2)]
     assert rows[0]["flag_at998"][0] < rows[1]["flag_at998"][0]
     assert rows[0]["flag_at998"][0] < rows[2]["flag_at998"][0]
