@@ -11,6 +11,8 @@ PAGES = (
     "/",
     "/throughput",
     "/failures",
+    "/over-time",
+    "/re-manufacture",
     "/turnaround",
     "/harmonisation",
     "/capacity",
