@@ -175,8 +175,8 @@ def _lot_evidence(uses: pl.DataFrame) -> str:
     if lot["n"] is not None:
         return (
             f"{lot['events']} of {lot['n']} batches gave no product,"
-            f" {written(lot['expected'], 'number')} were expected from what they are;"
-            f" listed at {lot['flag_at']} or more. Used at {at}."
+            f" {written(lot['expected'], 'number')} were expected of their sites and"
+            f" products; listed at {lot['flag_at']} or more. Used at {at}."
         )
     counts = uses.select("used", "ended", "failed")
     if counts.sum_horizontal(ignore_nulls=False).null_count():

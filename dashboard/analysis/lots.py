@@ -1,8 +1,9 @@
 """Lots of materials judged over the whole network: whose batches fail unexpectedly.
 
 One lot goes to several sites, and at each of them its failures may look like chance.
-What is expected of a lot follows from the products it was used for, so that a vector
-of a hard product is not taken for a bad one.
+What is expected of a lot follows from the products it was used for and the sites that
+used it: a vector of a hard product is not taken for a bad one, nor are the lots of a
+site that fails often with all of them.
 """
 
 import numpy as np
@@ -23,26 +24,26 @@ _COLUMNS = ("n", "observed", "expected", "reason")
 def judged(uses: pl.DataFrame) -> pl.DataFrame:
     """One row a lot: its batches, failures, those expected, and whether it is `listed`.
 
-    Reads kind, supplier, lot, product, `n` (batches that have ended) and `events`
-    (those without a product), any number of rows a lot. Each is compared with the
-    other lots of its kind by indirect standardisation over products. Listed is a lot
-    with more events than the 99.9 % quantile of the binomial at its expected rate,
+    Reads kind, supplier, lot, product, site, `n` (batches that have ended) and `events`
+    (those without a product), any number of rows a lot. Each is compared with the other
+    lots of its kind by indirect standardisation over products and sites. Listed is a
+    lot with more events than the 99.9 % quantile of the binomial at its expected rate,
     whose p-value (that of so many or more), adjusted by Benjamini and Hochberg for all
     lots of its kind, stays under LEVEL too: where no lot differs, at most one look in
-    500 lists any lot of a kind. Batches of several products vary less than that
-    binomial does (Hoeffding 1956, Ann Math Stat 27:713), so its tail is never too
-    small.
+    500 lists any lot of a kind. Batches of several strata vary less than that binomial
+    does (Hoeffding 1956, Ann Math Stat 27:713), so its tail is never too small.
 
     Gives kind, supplier, lot, n, events, expected, flag_at, `chance` (of a lot that
     does not differ to reach flag_at), p_value, p_value_adjusted, listed. What cannot
     be compared has null there.
     """
-    label = pl.concat_str("supplier", "lot", separator=_NAMED).alias("site")
+    label = pl.concat_str("supplier", "lot", separator=_NAMED)
+    named = uses.with_columns(pl.col("site").alias("place"), label.alias("site"))
     parts = [
-        standardise(part.with_columns(label), ("product",)).select(
+        standardise(part, ("product", "place")).select(
             pl.lit(kind).alias("kind"), "site", *_COLUMNS
         )
-        for (kind,), part in uses.group_by(["kind"], maintain_order=True)
+        for (kind,), part in named.group_by(["kind"], maintain_order=True)
     ]
     return pl.concat([_of_kind(part) for part in parts or [_nothing()]]).sort(KEY)
 

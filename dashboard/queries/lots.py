@@ -48,9 +48,9 @@ def listed_lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 
 def _uses(snapshot: Snapshot) -> pl.DataFrame:
-    """What became of the batches of every lot, over all sites and by product."""
+    """What became of the batches of every lot, by site and product."""
     return snapshot.rows(
-        "select kind, supplier, lot, product, cast(sum(ended) as bigint) as n,"
+        "select kind, supplier, lot, product, site, cast(sum(ended) as bigint) as n,"
         " cast(sum(failed) as bigint) as events from rollup_material group by all"
-        " order by kind, supplier, lot, product"
+        " order by kind, supplier, lot, product, site"
     )

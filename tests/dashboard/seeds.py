@@ -181,7 +181,7 @@ def _others(world: World, ended: pl.DataFrame) -> Iterable[dict[str, Any]]:
     told = {p["kind"]: p for p in truths(world)["plants"]}
     uses = (
         world.frame("material").join(ended, on=["site", "batch"])
-        .group_by("kind", "supplier", "lot", "product")
+        .group_by("kind", "supplier", "lot", "product", "site")
         .agg(pl.col("failed").sum().alias("events"), pl.len().alias("n"))
     )  # fmt: skip
     table = lots.judged(uses)

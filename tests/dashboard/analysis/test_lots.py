@@ -6,9 +6,12 @@ from scipy.stats import binom
 from dashboard.analysis import lots
 
 
-def uses(*rows: tuple[str, str, str, str, int, int]) -> pl.DataFrame:
+def uses(
+    *rows: tuple[str, str, str, str, int, int], site: str = "alpha"
+) -> pl.DataFrame:
     names = ["kind", "supplier", "lot", "product", "n", "events"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+    frame = pl.DataFrame(rows, schema=names, orient="row")
+    return frame.with_columns(pl.lit(site).alias("site"))
 
 
 def ordinary(kind: str = "vector", count: int = 20) -> list[tuple[str, ...]]:
@@ -34,6 +37,24 @@ def test_a_lot_whose_batches_fail_more_than_expected_is_listed() -> None:
 def test_a_lot_of_a_hard_product_is_not_taken_for_a_bad_one() -> None:
     hard = [("vector", "maker", f"H{i}", "hard", 50, 25) for i in range(3)]
     assert not lots.judged(uses(*ordinary(), *hard))["listed"].any()
+
+
+def test_the_lots_of_a_site_that_fails_with_all_of_them_are_not_taken_for_bad() -> None:
+    worse = [("vector", "maker", f"L{i:02d}", "easy", 50, 20) for i in range(20)]
+    own = [("vector", "maker", f"X{i}", "easy", 50, 20) for i in range(3)]
+    bad = uses(*worse, *own, site="beta")
+    assert not lots.judged(pl.concat([uses(*ordinary()), bad]))["listed"].any()
+
+
+def test_a_lot_that_no_single_site_would_notice_is_listed_by_all_of_them() -> None:
+    sites = []
+    for site in ("alpha", "beta", "gamma"):
+        bad = ("vector", "maker", "BAD", "easy", 25, 8)
+        alone = lots.judged(uses(*ordinary(), bad, site=site))
+        assert not alone["listed"].any()
+        sites.append(uses(*ordinary(), bad, site=site))
+    (listed,) = lots.judged(pl.concat(sites)).filter("listed").to_dicts()
+    assert (listed["lot"], listed["n"], listed["events"]) == ("BAD", 75, 24)
 
 
 def test_two_makers_may_give_a_lot_the_same_number() -> None:
