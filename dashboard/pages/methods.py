@@ -105,21 +105,28 @@ def _metrics() -> Component:
 
 
 def _metric(metric: Metric) -> Component:
-    counted = metric.numerator.words
+    counted = metric.numerator.words.rstrip(".")
     if metric.denominator is not None:
         counted = f"{counted}, out of {metric.denominator.words}"
     facts = (
         ("Why it matters", metric.why),
-        ("What is counted", f"{counted[0].upper()}{counted[1:]}."),
-        ("Left out", metric.exclusions),
+        ("What is counted", _sentence(counted)),
+        ("Left out", _sentence(metric.exclusions)),
         ("Direction", _DIRECTIONS[metric.direction]),
-        ("Comes from", metric.source),
-        ("Answered for by", f"{metric.owner}, reviewed {metric.reviewed:%-d %b %Y}"),
+        ("Comes from", _sentence(metric.source)),
+        (
+            "Answered for by",
+            f"The {metric.owner}, reviewed {metric.reviewed:%-d %b %Y}.",
+        ),
     )
     text = "\n\n".join(f"**{name}.** {fact}" for name, fact in facts)
     return html.Article(
         [html.H3(metric.title), dcc.Markdown(text)], id=metric.id, className="metric"
     )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:].rstrip('.')}."
 
 
 register(

@@ -73,7 +73,7 @@ def _rates_drawn(frame: pl.DataFrame) -> go.Figure:
             "state",
             "reason",
         ),
-        "share of batches, 95 % interval",
+        "share, 95 % interval",
         percent=True,
     )
 
