@@ -13,6 +13,8 @@ from scipy import special
 from dashboard.analysis.cells import Floats, numbers, series
 from dashboard.analysis.survival import COUNTS, incidence
 
+# Days of a mean that may depend on those who were not followed to the horizon.
+HANGING = 1.0
 MEASURES = ("share", "share_lower", "share_upper", "mean", "lower", "upper", "se")
 
 
@@ -24,7 +26,9 @@ def waited(frame: pl.DataFrame, by: Sequence[str], horizon: int) -> pl.DataFrame
     the days waited per head, at most `horizon` each: what the curve leaves above itself
     up to there (Andersen 2013, Stat Med 32:5278). Its standard error is the
     jackknife's, which is that of a plain mean where nothing is censored; limits are
-    normal, at 95 %. `n`, then MEASURES, null with the reason where they cannot be had.
+    normal, at 95 %. Who was not followed to the horizon counts as still waiting there,
+    as long as less than HANGING depends on it. `n`, then MEASURES, null with the reason
+    where they cannot be had.
     """
     schema = {c: frame.schema[c] for c in by}
     rows = [
@@ -85,8 +89,11 @@ def _obstacle(day: Floats, counts: Floats, horizon: int) -> str | None:
         return "nothing to count: 0 of 0"
     if counts.sum() == 1:
         return "one alone shows no spread"
-    # The last of them still waits, and nobody has been watched for longer.
-    if counts[2, -1] > 0 and day[-1] < horizon:
+    # Whoever still waits at the end has been watched for no longer than that.
+    unresolved = float(
+        np.prod(1 - counts[:2].sum(0) / np.cumsum(counts.sum(0)[::-1])[::-1])
+    )
+    if unresolved * (horizon - day[-1]) > HANGING:
         return f"followed for {int(day[-1])} days only, {horizon} are needed"
     return None
 
