@@ -33,6 +33,12 @@ UNSAID = re.compile(r"\b(NaN|nan|None|undefined|null|inf|Infinity|True|False)\b"
 RAW = re.compile(r"\b[a-z0-9]+_[a-z0-9_]+\b")
 
 
+def test_every_page_of_the_menu_is_looked_at(dashboard: str, visiting: Opener) -> None:
+    with visiting(f"{dashboard}/methods") as visit:
+        links = visit.page.locator("#navigation a").all()
+        assert [link.get_attribute("href") for link in links] == list(PAGES)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize("path", PAGES)
