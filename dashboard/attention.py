@@ -30,12 +30,12 @@ SCHEMA = {
     "reason": pl.String,
 }
 KINDS = {
-    "failure_rate": ("fails more often than chance explains", "/failures"),
+    "failure_rate": ("fails more than by chance", "/failures"),
     "silence": ("has stopped reporting", "/quality"),
     "no_answer": ("did not answer the last pull", "/quality"),
-    "discordance": ("released batches that failed its own criteria", "/quality"),
-    "lot": ("its batches fail more often than those of other lots", "/failures"),
-    "staff": ("loses slots to staff shortage", "/capacity"),
+    "discordance": ("released against results", "/quality"),
+    "lot": ("fails more than other lots", "/failures"),
+    "staff": ("loses slots to staffing", "/capacity"),
 }
 _Line = dict[str, str | None]
 
@@ -141,7 +141,7 @@ def _discordant(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
             "discordance",
             site,
             f"{some(n, 'batch was', 'batches were')} released in specification against"
-            " a recorded result.",
+            " a recorded result that fails the site's own criteria.",
             "No chance in it: batches are counted. A wrong mapping looks the same.",
         )
 

@@ -189,7 +189,7 @@ register(
                     Column("what", "What"),
                     Column("page", "See", "page"),
                     Column("evidence", "Evidence"),
-                    Column("false_alarm", "How often by chance"),
+                    Column("false_alarm", "By chance"),
                 ),
                 count=lambda f: some(f.height, "thing"),
                 note="New, existing or resolved: beside the snapshot published before."
