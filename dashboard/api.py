@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import polars as pl
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
 from dashboard import card, export, metrics, queries
@@ -49,7 +50,7 @@ def readyz() -> dict[str, object]:
     try:
         snapshot = queries.current()
     except queries.NoSnapshotError as error:
-        raise HTTPException(503, f"Not ready: {error}. Run `pocnet pull`.") from error
+        raise _not_ready(error) from error
     age = datetime.now(UTC) - snapshot.built
     return {
         "status": "ready",
@@ -81,7 +82,7 @@ def declared_metrics() -> list[dict[str, Any]]:
 @router.get("/api/v1/cards/{name}.csv", tags=["figures"])
 def card_csv(name: str, filters: Annotated[Filters, Depends(asked)]) -> Response:
     """The rows behind a figure as CSV, as this viewer may see them."""
-    frame = _card(name).frame(current_viewer(), filters)
+    frame = _frame(_card(name), filters)
     return Response(
         export.csv(frame),
         media_type="text/csv; charset=utf-8",
@@ -95,7 +96,7 @@ def card_json(
 ) -> dict[str, object]:
     """The rows behind a figure as JSON, with its title and first sentence."""
     found = _card(name)
-    frame = found.frame(current_viewer(), filters)
+    frame = _frame(found, filters)
     return {
         "card": name,
         "title": found.title,
@@ -109,3 +110,15 @@ def _card(name: str) -> card.Card:
     if found is None:
         raise HTTPException(404, f"There is no figure “{name}” to show.")
     return found
+
+
+def _frame(found: card.Card, filters: Filters) -> pl.DataFrame:
+    """The card's rows for who asks; 503 while nothing was published."""
+    try:
+        return found.frame(current_viewer(), filters)
+    except queries.NoSnapshotError as error:
+        raise _not_ready(error) from error
+
+
+def _not_ready(error: queries.NoSnapshotError) -> HTTPException:
+    return HTTPException(503, f"Not ready: {error}. Run `pocnet pull`.")
