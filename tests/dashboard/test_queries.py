@@ -69,11 +69,12 @@ THE_SAME_FOR_ALL = {
     "POOLS", "NoSnapshotError", "about", "agreed_completeness", "answering_from",
     "audience_rule", "cohorts", "current", "previous", "products", "runs",
 }  # fmt: skip
-COUNTED = set(
-    "no_product no_product_of n ended competing censored judged failed undetermined used"
-    " booked waiting staffed theoretical lost starts started oldest cells doses events"
-    " provisional share orders with_product first_ended first_failed product_made".split()
-)
+COUNTED = {
+    "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
+    "failed", "undetermined", "used", "booked", "waiting", "staffed", "theoretical",
+    "lost", "starts", "started", "oldest", "cells", "doses", "events", "provisional",
+    "share", "orders", "with_product", "first_ended", "first_failed", "product_made",
+}  # fmt: skip
 # Names, days and places: nothing is counted in them.
 ROWS = {"headings", "sequence", "silent_months", "sites"}
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
