@@ -34,7 +34,7 @@ def base() -> Iterator[str]:
         "lims": RestApi(
             "k3y", {"/lots": LOTS, "/none": LOTS.clear()}, ("id", "s3cret")
         ),
-        "brief": RestApi("k3y", {"/lots": LOTS}, ("id", "s3cret"), token_seconds=0.05),
+        "brief": RestApi("k3y", {"/lots": LOTS}, ("id", "s3cret"), token_seconds=0.4),
     }
     with serve(sites) as address:
         yield address

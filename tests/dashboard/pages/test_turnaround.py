@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
@@ -16,6 +17,8 @@ from dashboard.viewer import Viewer
 from etl.demo.members import LABORATORY
 from etl.demo.truth import truths
 from etl.demo.world import TODAY, World
+from tests.dashboard.republishing import republished
+from tests.demo import Demo
 
 Ask = Callable[[Viewer], AbstractContextManager[None]]
 LEAD = Viewer("lead")
@@ -204,9 +207,12 @@ def test_a_customer_sees_its_third_party_by_name(ask: Ask) -> None:
     assert LABORATORY in set(frame["laboratory"])
 
 
-def test_hidden_certificates_hide_their_age_too(ask: Ask) -> None:
+def test_hidden_certificates_hide_their_age_too(demo: Demo, tmp_path: Path) -> None:
     viewer = Viewer("authority", region="ES51")
-    with ask(viewer):
+    strict = tmp_path / "data" / "snapshots" / "1.duckdb"
+    strict.parent.mkdir(parents=True)
+    republished(demo, strict, {"authority": {"threshold": 50, "rounding": 1}})
+    with Demo(tmp_path).asked_by(viewer):
         frame = queries.awaiting_final(viewer, Filters())
     row = frame.row(by_predicate=pl.col("site") == "llobrera", named=True)
     assert row["state"] == "suppressed"
