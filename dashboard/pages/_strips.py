@@ -91,11 +91,12 @@ def said(frame: pl.DataFrame) -> str:
         alarms.chance(chart, _rules(frame), n)
         for _, chart, n in judged.group_by("site", "chart").len().iter_rows()
     )
+    charts = "chart" if sites == 1 else "charts"
     return (
-        f"{found or 'None'} of {sites} charts with limits"
+        f"{found or 'No signal: 0'} of {sites} {charts} with limits"
         f" {'has' if found == 1 else 'have'} a signal by the {frame['rules'][0]}"
         f" rules{''.join(words)}. If nothing had changed anywhere, chance alone would"
-        f" give about {by_chance:.1f} of {sites} charts one. On p charts lower is"
+        f" give about {by_chance:.1f} of {sites} {charts} one. On p charts lower is"
         " better, on g and t charts higher is."
     )
 
