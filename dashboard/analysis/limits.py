@@ -85,7 +85,8 @@ def _interpolated(law: Law) -> Limit:
 
 def _normal(variance: Callable[[float], float]) -> Limit:
     def draw(n: Floats, centre: float, quantile: float) -> Floats:
-        return centre + special.ndtri(quantile) * np.sqrt(variance(centre) / n)
+        half = special.ndtri(quantile) * np.sqrt(variance(centre) / n)
+        return np.asarray(centre + half, dtype=np.float64)
 
     return draw
 
