@@ -140,7 +140,10 @@ def parts(component: Component) -> Iterator[Component]:
 
 def commands(group: click.Group, words: str) -> Iterator[tuple[str, click.Command]]:
     """Every command that does something, by the words that call it."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, f"{words} {name}")
         else:

@@ -1,0 +1,23 @@
+"""`pocnet serve`: the network's dashboard."""
+
+from pathlib import Path
+
+import click
+
+from dashboard.commands import EXIT_CODES, folder_argument, port_option
+
+
+@click.command(epilog=EXIT_CODES)
+@folder_argument
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="This machine only: sign-in is not configured.",
+)
+@port_option
+def command(folder: Path, host: str, port: int) -> None:
+    """Show the network's dashboard in a browser on this machine."""
+    from dashboard.service import serve
+
+    serve(folder, host, port)
