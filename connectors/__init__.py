@@ -2,7 +2,8 @@
 
 Every public module of this package but `standins` is one kind of source system and
 holds two models, `Options` (how to reach it) and `Read` (how to read one dataset),
-and one function, `pages(source, extract, since)`. A new kind is a new module: it is
+and one function, `pages(source, extract, since)`; where the system can list its keys
+alone also `present(source, extract)`. A new kind is a new module: it is
 found by its name and registered nowhere.
 """
 
@@ -19,23 +20,27 @@ from connectors._errors import ConfigError, PocnetError, SourceError
 from connectors._page import Extract, Page, Source
 
 if TYPE_CHECKING:
+    import polars as pl
     from pydantic import BaseModel
 
 __all__ = [
     "ConfigError",
     "Extract",
+    "Keys",
     "Page",
     "PocnetError",
     "Reader",
     "Source",
     "SourceError",
     "kinds",
+    "open_keys",
     "open_source",
     "options_model",
     "read_model",
 ]
 
 Reader = Callable[[Extract, str | None], Iterator[Page]]
+Keys = Callable[[Extract], Iterator["pl.Series"]]
 
 
 @cache
@@ -78,6 +83,23 @@ def open_source(source: Source) -> Reader:
         return pages
 
     return read
+
+
+def open_keys(source: Source) -> Keys | None:
+    """A function that lists the refs of all records there are now, without the rest.
+
+    It finds what was deleted where a source does not tell. None where the protocol
+    has no cheaper way than to read everything: its module has no `present`.
+    """
+    present = getattr(_protocol(source.kind), "present", None)
+    if present is None:
+        return None
+
+    def keys(extract: Extract) -> Iterator[pl.Series]:
+        refs: Iterator[pl.Series] = present(source, extract)
+        return refs
+
+    return keys
 
 
 def _protocol(kind: str, key: str | None = None) -> Any:

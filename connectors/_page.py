@@ -55,9 +55,16 @@ class Page:
     `refs` says where in it each row stands, and `watermark` is the instant from
     which the next pull may start (null where the source cannot tell what changed).
     The watermark holds only once every page has been read.
+
+    `gone` names records (as refs do) that were deleted or renamed since. `resume`,
+    where a source can go on from the middle, is an opaque text that begins with
+    `resume:`: given back as `since`, it reads what comes after this page, and ends
+    with the watermark that the broken read would have had.
     """
 
     frame: pl.DataFrame
     origin: str
     refs: pl.Series
     watermark: str | None = None
+    gone: tuple[str, ...] = ()
+    resume: str | None = None
