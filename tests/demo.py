@@ -23,7 +23,7 @@ from dashboard.filters import Filters
 from dashboard.journal import Journal
 from dashboard.viewer import Request, Viewer, asking
 from etl.demo import Plan, World, generate
-from tests.serving import ROOT, STATE
+from tests.serving import ROOT, STATE, one_at_a_time
 
 LEAD = Viewer("lead")
 PUBLIC = Viewer("public")
@@ -75,13 +75,14 @@ class Demo:
 def made() -> Demo:
     """The made-up network of this very code."""
     folder = STATE / f"demo-{_fingerprint()}"
-    if not (folder / "pull.json").exists():
-        for old in STATE.glob("demo-*"):
-            shutil.rmtree(old)
-        from dashboard.console import as_object
+    with one_at_a_time("demo"):
+        if not (folder / "pull.json").exists():
+            for old in STATE.glob("demo-*"):
+                shutil.rmtree(old)
+            from dashboard.console import as_object
 
-        with demonstration(folder, Plan()) as result:
-            (folder / "pull.json").write_text(as_object(result))
+            with demonstration(folder, Plan()) as result:
+                (folder / "pull.json").write_text(as_object(result))
     return Demo(folder)
 
 

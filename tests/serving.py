@@ -1,5 +1,6 @@
 """Serving an application on loopback while a test runs."""
 
+import fcntl
 import socket
 import subprocess
 import sys
@@ -15,6 +16,15 @@ from starlette.types import ASGIApp
 
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / "tests" / ".state"
+
+
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Alone among the processes that run tests: the others wait, and find it made."""
+    STATE.mkdir(exist_ok=True)
+    with (STATE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def free_port() -> int:
