@@ -1,0 +1,168 @@
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from connectors import Page, SourceError, _http
+from tests.faults import rigs
+from tests.faults.cases import http_cases
+from tests.faults.proxy import Proxy
+from tests.faults.rigs import Rig
+
+LONGEST = 60.0
+LARGEST = 2**22
+ASKED_BY_HTTP = ("rest", "redcap")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Minutes of patience become moments; how often is asked stays as it is."""
+    quick = _http.RETRY.copy_with(total=2, backoff_factor=0.01, total_timeout=20.0)
+    monkeypatch.setattr(_http, "RETRY", quick)
+    monkeypatch.setattr(_http, "TIMEOUT", httpx.Timeout(0.5))
+    monkeypatch.setattr(_http, "MAX_SECONDS", 2.0)
+    monkeypatch.setattr(_http, "MAX_BYTES", LARGEST)
+
+
+@pytest.fixture(scope="module")
+def systems() -> Iterator[dict[str, tuple[Rig, Proxy]]]:
+    """Each system with the proxy before it, started when first asked for."""
+    with ExitStack() as stack:
+        yield _Started(stack)
+
+
+class _Started(dict[str, tuple[Rig, Proxy]]):
+    def __init__(self, stack: ExitStack) -> None:
+        super().__init__()
+        self._stack = stack
+
+    def __missing__(self, kind: str) -> tuple[Rig, Proxy]:
+        rig: Rig = self._stack.enter_context(getattr(rigs, kind)())
+        proxy = self._stack.enter_context(Proxy(rig.target, http=rig.http))
+        self[kind] = (rig, proxy)
+        return rig, proxy
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Proxy]:
+    """A host that nobody has any business with; it counts who comes."""
+    with Proxy(("127.0.0.1", 9)) as other:
+        yield other
+
+
+class Reading(threading.Thread):
+    """A read that has a bounded time to end in, however it ends."""
+
+    def __init__(self, rig: Rig, address: str, since: str | None) -> None:
+        super().__init__(daemon=True)
+        self._asked = (rig, address, since)
+        self.pages: list[Page] = []
+        self.error: SourceError | None = None
+        self.start()
+        self.join(LONGEST)
+        assert not self.is_alive(), "the reading never ended"
+
+    def run(self) -> None:
+        rig, address, since = self._asked
+        self.pages, self.error = rig.attempt(address, since)
+
+
+CASES = [
+    (kind, number)
+    for kind in ASKED_BY_HTTP
+    for number in range(len(http_cases("http://elsewhere")))
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    CASES,
+    ids=[f"{kind}-{http_cases('')[number]}" for kind, number in CASES],
+)
+def test_what_breaks_on_the_way_loses_no_row_and_doubles_none(
+    systems: dict[str, tuple[Rig, Proxy]], elsewhere: Proxy, kind: str, number: int
+) -> None:
+    rig, proxy = systems[kind]
+    case = http_cases(f"http://127.0.0.1:{elsewhere.port}")[number]
+    address = f"http://127.0.0.1:{proxy.port}"
+    proxy.spoil(case.fault, case.first, case.times)
+    spoilt = Reading(rig, address, None)
+    assert proxy.units > case.first, "the fault met nothing"
+    proxy.behave()
+    if case.outcome == "recovers":
+        assert spoilt.error is None
+        kept = spoilt.pages
+    else:
+        assert spoilt.error is not None
+        said = str(spoilt.error)
+        assert re.search(case.said, said) and "\n" not in said
+        assert not any(secret in said for secret in rig.secrets)
+        kept = _went_on(rig, address, spoilt.pages)
+    rows = rig.read(kept)
+    assert dict(rows) == rig.rows
+    assert len(rows) == len(rig.rows)
+    assert elsewhere.units == 0
+
+
+def _self_signed(folder: Path) -> Path:
+    """A certificate that nobody has vouched for, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    kind = serialization.PrivateFormat.PKCS8
+    path = folder / "certificate.pem"
+    path.write_bytes(
+        key.private_bytes(encoding, kind, plain) + certificate.public_bytes(encoding)
+    )
+    return path
+
+
+@pytest.mark.parametrize("kind", ASKED_BY_HTTP)
+def test_a_certificate_that_nobody_vouches_for_is_not_believed(
+    systems: dict[str, tuple[Rig, Proxy]], tmp_path: Path, kind: str
+) -> None:
+    rig, _ = systems[kind]
+    with Proxy(rig.target, certificate=_self_signed(tmp_path)) as proxy:
+        reading = Reading(rig, f"https://127.0.0.1:{proxy.port}", None)
+        assert proxy.units == 0
+    assert reading.error is not None
+    assert "certificate that is not trusted" in str(reading.error)
+
+
+@pytest.mark.parametrize("kind", ASKED_BY_HTTP)
+def test_a_server_that_speaks_no_tls_is_told_nothing(
+    systems: dict[str, tuple[Rig, Proxy]], kind: str
+) -> None:
+    rig, proxy = systems[kind]
+    proxy.behave()
+    reading = Reading(rig, f"https://127.0.0.1:{proxy.port}", None)
+    assert proxy.units == 0
+    assert reading.error is not None and "\n" not in str(reading.error)
+
+
+def _went_on(rig: Rig, address: str, pages: list[Page]) -> list[Page]:
+    """All pages, read to the end: on from the last place a connector named, or anew."""
+    places = [number for number, page in enumerate(pages) if page.resume]
+    kept = pages[: places[-1] + 1] if places else []
+    reading = Reading(rig, address, kept[-1].resume if kept else None)
+    assert reading.error is None
+    return kept + reading.pages
