@@ -5,7 +5,6 @@ every mistake of every file is named at once, with its file, line and key. Nothi
 touches a source system.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -13,11 +12,11 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from connectors import ConfigError, Source, options_model
-from etl.settings import SLUG, DatasetRules, SiteFile, SiteInfo, Style
+from etl.settings import AgentRules, DatasetRules, SiteFile, SiteInfo, Style
 from etl.settings_document import Document, Problem, read_document
 from etl.settings_mistakes import Mistake, shape_mistakes
 from etl.settings_network import Disclosure, NetworkFile, Product, Reporting, Signals
-from etl.settings_rules import Table, site_mistakes, table, tables
+from etl.settings_rules import Table, site_mistakes, slug_mistakes, table, tables
 from etl.settings_secrets import Resolver, plain_secrets
 from etl.settings_targets import ALL_PRODUCTS, Known
 
@@ -47,6 +46,18 @@ class Privacy:
 
 
 @dataclass(frozen=True)
+class Agent:
+    """How a site sends for itself; its private keys are at the site and never printed.
+
+    At the hub both are None.
+    """
+
+    rules: AgentRules
+    signing_key: str | None = field(default=None, repr=False)
+    login_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Mail:
     """Whom to tell of something new, and how; the account is never printed."""
 
@@ -59,7 +70,8 @@ class Site:
     """One site: who it is, its systems, how it writes, what is read there.
 
     Each entry of `datasets` names its source, even where the file left it out.
-    `privacy` is None only for published sites, whose numbers are citations.
+    `privacy` is None only for published sites, whose numbers are citations. At the
+    hub a site with an `agent` has no sources: nobody but itself can ask them.
     """
 
     slug: str
@@ -68,6 +80,7 @@ class Site:
     style: Style
     privacy: Privacy | None
     datasets: tuple[DatasetRules, ...]
+    agent: Agent | None = None
 
 
 @dataclass(frozen=True)
@@ -108,14 +121,21 @@ def check_network(folder: Path, environ: Mapping[str, str]) -> list[Problem]:
 class _Drafts:
     """The files of a folder as they were read, before anything is believed."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    at_site = False
+
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], sites: str = "*"
+    ) -> None:
         self.folder = folder
         self.network = read_document(folder, NETWORK_FILE)
         self.resolver = Resolver(environ)
         signals = self.network.data.get("signals")
         self.signals = table(self.resolver.fill(signals, ("signals",)))
-        names = sorted(path.name for path in (folder / SITES_FOLDER).glob("*.toml"))
-        self.sites = [_Draft.read(folder, name, environ) for name in names]
+        found = (folder / SITES_FOLDER).glob(f"{sites}.toml")
+        names = sorted(path.name for path in found)
+        self.sites = [
+            _Draft.read(folder, name, environ, self.at_site) for name in names
+        ]
 
     def problems(self) -> list[Problem]:
         """What is wrong with any of them."""
@@ -178,13 +198,25 @@ class _Draft:
     document: Document
     data: Table
     unresolved: tuple[Mistake, ...]
+    at_site: bool
 
     @classmethod
-    def read(cls, folder: Path, name: str, environ: Mapping[str, str]) -> "_Draft":
+    def read(
+        cls, folder: Path, name: str, environ: Mapping[str, str], at_site: bool
+    ) -> "_Draft":
         document = read_document(folder, f"{SITES_FOLDER}/{name}")
         resolver = Resolver(environ)
         data = resolver.fill_site(document.data)
-        return cls(name.removesuffix(".toml"), document, data, (*resolver.mistakes,))
+        slug = name.removesuffix(".toml")
+        return cls(slug, document, data, (*resolver.mistakes,), at_site)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this is the hub's copy of a site that sends for itself.
+
+        Its secrets are at the site, where they belong.
+        """
+        return "agent" in self.data and not self.at_site
 
     def problems(self, known: Known) -> list[Problem]:
         """What is wrong with it; a secret that is not there is not judged further."""
@@ -192,11 +224,13 @@ class _Draft:
             return [self.document.problem]
         secrets = [*plain_secrets(self.slug, self.document.data), *self.unresolved]
         others = [
-            *_slug_mistakes(self.slug),
+            *slug_mistakes(self.slug),
             *shape_mistakes(SiteFile, self.document.data),
             *site_mistakes(self.data, known),
         ]
-        return [self.document.locate(each) for each in _unsettled(secrets, others)]
+        absent = self.unresolved if self.elsewhere else ()
+        mistakes = [m for m in _unsettled(secrets, others) if m not in absent]
+        return [self.document.locate(each) for each in mistakes]
 
     def site(self, folder: Path) -> Site:
         """The site, when there is no problem."""
@@ -204,10 +238,11 @@ class _Draft:
         return Site(
             slug=self.slug,
             info=file.site,
-            sources=self._sources(folder / SITES_FOLDER),
+            sources={} if self.elsewhere else self._sources(folder / SITES_FOLDER),
             style=file.style,
             privacy=self._privacy(file),
             datasets=tuple(self._datasets(file)),
+            agent=self._agent(file),
         )
 
     def _sources(self, here: Path) -> dict[str, Source]:
@@ -225,6 +260,17 @@ class _Draft:
         key = str(table(self.data.get("privacy"))["key"])
         return Privacy(key, file.privacy.key_id, file.privacy.coarsen)
 
+    def _agent(self, file: SiteFile) -> Agent | None:
+        if file.agent is None:
+            return None
+        written = {} if self.elsewhere else table(self.data.get("agent"))
+        secrets = {
+            name: str(written[name])
+            for name in ("signing_key", "login_key")
+            if name in written
+        }
+        return Agent(file.agent, **secrets)
+
     def _datasets(self, file: SiteFile) -> Iterable[DatasetRules]:
         only = next(iter(file.source), None)
         filled = tables(self.data.get("dataset"))
@@ -238,15 +284,6 @@ def _unsettled(secrets: list[Mistake], others: Iterable[Mistake]) -> list[Mistak
     settled = {mistake.path for mistake in secrets}
     settled |= {path[:-1] for path in settled if path[-1] == "env"}
     return secrets + [each for each in others if each.path not in settled]
-
-
-def _slug_mistakes(slug: str) -> Iterable[Mistake]:
-    if not re.match(SLUG, slug):
-        yield Mistake(
-            (),
-            f'The file\'s name gives the site its slug, and "{slug}" is none: use '
-            "only a-z, 0-9 and single hyphens, such as cell-unit-alpha.toml.",
-        )
 
 
 def _anchored(kind: str, options: Table, here: Path) -> dict[str, object]:

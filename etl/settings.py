@@ -143,6 +143,43 @@ class PrivacyRules(Strict):
     ] = "day"
 
 
+class AgentRules(Strict):
+    """How a site sends its bundles itself, where its firewall lets nobody in.
+
+    The hub needs `public_key` and `share` of it, the site all of it.
+    """
+
+    public_key: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9a-f]{64}$",
+            description="What its signatures are checked with; pocnet keys prints it.",
+        ),
+    ]
+    signing_key: Annotated[
+        Secret | None,
+        Field(description="What it signs with: the file that pocnet keys wrote."),
+    ] = None
+    send: Annotated[
+        Text | None,
+        Field(
+            description="Where bundles go: https://hub, sftp://user@hub/folder, or a "
+            "folder from which a person carries them."
+        ),
+    ] = None
+    host_key: Annotated[
+        Text | None,
+        Field(description="sftp: the hub's own host key, as ssh-keyscan prints it."),
+    ] = None
+    login_key: Annotated[
+        Secret | None, Field(description="sftp: the private key of the account there.")
+    ] = None
+    share: Annotated[
+        Literal["batches", "aggregates"],
+        Field(description="aggregates: counts by stratum leave, and no batch."),
+    ] = "batches"
+
+
 class ColumnRule(Strict):
     """Where one contract column comes from: a source column or a constant."""
 
@@ -240,6 +277,7 @@ class SiteFile(Strict):
     ] = {}
     style: Style = Style()
     privacy: PrivacyRules | None = None
+    agent: AgentRules | None = None
     dataset: Annotated[
         tuple[DatasetRules, ...],
         Field(strict=False, description="What is read, in any order."),

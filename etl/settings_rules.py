@@ -4,6 +4,7 @@ The checks walk the parsed TOML rather than the models, so that one misspelt key
 not hide the mistakes beside it: a person mends a file once, not once per mistake.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from connectors import kinds, options_model, read_model
 from etl.contract.schemas import SCHEMAS, SENT
 from etl.mapping import sender_column
+from etl.settings import SLUG
 from etl.settings_mistakes import Mistake, did_you_mean, shape_mistakes, unknown
 from etl.settings_targets import Known, target_mistake
 from etl.toml_lines import KeyPath
@@ -46,7 +48,8 @@ def site_mistakes(site: Table, known: Known) -> Iterator[Mistake]:
     `site` is the parsed TOML with its secrets filled in.
     """
     info = table(site.get("site"))
-    if info.get("kind") != "published" and "privacy" not in site:
+    needless = info.get("kind") == "published" or "agent" in site
+    if "privacy" not in site and not needless:
         yield Mistake(
             ("privacy",),
             "[privacy] is missing: key and key_id make the site's own numbers "
@@ -57,6 +60,16 @@ def site_mistakes(site: Table, known: Known) -> Iterator[Mistake]:
     yield from _repeated_entries(tables(site.get("dataset")))
     for index, entry in enumerate(tables(site.get("dataset"))):
         yield from _Entry(("dataset", index), entry, site, known).mistakes()
+
+
+def slug_mistakes(slug: str) -> Iterator[Mistake]:
+    """What keeps the name of a site's file from being its slug."""
+    if not re.match(SLUG, slug):
+        yield Mistake(
+            (),
+            f'The file\'s name gives the site its slug, and "{slug}" is none: use '
+            "only a-z, 0-9 and single hyphens, such as cell-unit-alpha.toml.",
+        )
 
 
 def _laboratory_mistakes(info: Table, known: Known) -> Iterator[Mistake]:

@@ -20,7 +20,8 @@ _SECRET_NAME: Final = re.compile(
     r"|credentials?)$",
     re.IGNORECASE,
 )
-_HOLD_SECRETS: Final = ("source", "privacy", "dataset", "signals")
+_HOLD_SECRETS: Final = ("source", "privacy", "agent", "dataset", "signals")
+_PUBLIC: Final = ("public_key", "host_key")
 _UNSET: Final = "unset"  # not empty, or a connector would miss it a second time
 _SECRET_INSIDE: Final = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@"  # https://user:password@host
@@ -39,7 +40,7 @@ class Resolver:
     def fill_site(self, data: Mapping[str, object]) -> dict[str, object]:
         """A site's file with its secrets filled in; a mapping can hold none."""
         filled = dict(data)
-        for name in ("source", "privacy"):
+        for name in ("source", "privacy", "agent"):
             if name in data:
                 filled[name] = self.fill(data[name], (name,))
         if isinstance(entries := data.get("dataset"), list):
@@ -101,7 +102,7 @@ def plain_secrets(slug: str, data: Mapping[str, object]) -> Iterator[Mistake]:
     """Every place of a file where a secret seems to stand in plain text.
 
     `slug` is the site's, or the word for the network. Only `[source]`, `[privacy]`,
-    `[signals]` and the reading options are looked at: elsewhere
+    `[agent]`, `[signals]` and the reading options are looked at: elsewhere
     `token` may well be the name of somebody's column. The value is never repeated.
     """
     for path, value in _texts(data):
@@ -110,6 +111,7 @@ def plain_secrets(slug: str, data: Mapping[str, object]) -> Iterator[Mistake]:
         name = next((p for p in reversed(path) if isinstance(p, str)), "")
         # The `key` of reading options is the name of a record's key, no secret.
         named = names_a_secret(name) and not ("read" in path and name == "key")
+        named = named and name not in _PUBLIC
         if not (named or _SECRET_INSIDE.search(value)):
             continue
         variable = re.sub(r"\W", "_", f"POCNET_{slug}_{name}").upper()
