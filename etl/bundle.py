@@ -82,6 +82,11 @@ class Manifest(BaseModel):
         """The SHA-256 of the manifest's bytes, which also covers both objects."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The hash of every object that belongs to the bundle, once each."""
+        return tuple(dict.fromkeys((self.rows, self.rejects)))
+
     def to_bytes(self) -> bytes:
         """The manifest as it lies in the archive."""
         return self.model_dump_json(indent=1).encode() + b"\n"
@@ -120,11 +125,18 @@ class Archive:
                 "rejects": self._put_frame(bundle.rejects),
             }
         )
-        target = self._manifest_path(manifest.site, manifest.name)
+        target = self.manifest_path(manifest.site, manifest.name)
         temporary = self._temporary()
         temporary.write_bytes(manifest.to_bytes())
         self._commit(temporary, target)
         return manifest
+
+    def take_in(self, other: "Archive", manifest: Manifest) -> None:
+        """Move a bundle here from another archive on the same disk, manifest last."""
+        for name in manifest.objects:
+            self._commit(other.object_path(name), self.object_path(name))
+        place = (manifest.site, manifest.name)
+        self._commit(other.manifest_path(*place), self.manifest_path(*place))
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Site and name of every bundle, without opening any."""
@@ -134,7 +146,7 @@ class Archive:
 
     def manifest(self, site: str, name: str) -> Manifest:
         """One manifest, checked against the hash it is named by."""
-        path = self._manifest_path(site, name)
+        path = self.manifest_path(site, name)
         raw = path.read_bytes()
         if hashlib.sha256(raw).hexdigest() != name:
             raise PocnetError(_damaged(path))
@@ -159,11 +171,11 @@ class Archive:
         # Fixed row groups: the same rows give the same bytes on any number of cores.
         frame.write_parquet(temporary, compression="zstd", row_group_size=262_144)
         name = _sha256(temporary)
-        self._commit(temporary, self._object_path(name))
+        self._commit(temporary, self.object_path(name))
         return name
 
     def _load(self, name: str) -> pl.DataFrame:
-        path = self._object_path(name)
+        path = self.object_path(name)
         if not path.is_file() or _sha256(path) != name:
             raise PocnetError(_damaged(path))
         return pl.read_parquet(path, memory_map=False)
@@ -181,10 +193,12 @@ class Archive:
         temporary.rename(target)
         sync(target.parent)
 
-    def _object_path(self, name: str) -> Path:
+    def object_path(self, name: str) -> Path:
+        """Where the object of this hash lies, if it is here."""
         return self.folder / "objects" / f"{name}.parquet"
 
-    def _manifest_path(self, site: str, name: str) -> Path:
+    def manifest_path(self, site: str, name: str) -> Path:
+        """Where the manifest of this name lies, if it is here."""
         return self.folder / "manifests" / site / f"{name}.json"
 
 
