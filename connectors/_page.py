@@ -38,12 +38,14 @@ class Extract:
     """What to read from a source for one dataset of the contract.
 
     `location` is the site's word for it: a file pattern, a table or view, a REDCap
-    form, a REST path. `options` is the dataset's `read` table.
+    form, a REST path. `options` is the dataset's `read` table. `columns` are those of
+    the source that the mapping names, for systems that leave out what is empty.
     """
 
     dataset: str
     location: str
     options: Mapping[str, object]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

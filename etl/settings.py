@@ -264,7 +264,13 @@ class DatasetRules(Strict):
     @property
     def extract(self) -> Extract:
         """What a connector is asked for."""
-        return Extract(self.name, self.location, self.read)
+        rules = [
+            *self.columns.values(),
+            *(r for e in self.each for r in e.columns.values()),
+        ]
+        named = [rule.column for rule in rules] + [each.when for each in self.each]
+        columns = tuple(dict.fromkeys(name for name in named if name))
+        return Extract(self.name, self.location, self.read, columns)
 
 
 class SiteFile(Strict):
