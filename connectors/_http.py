@@ -11,7 +11,9 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from json import JSONDecodeError
 
@@ -153,6 +155,8 @@ class Client:
     ) -> None:
         self._source = source
         self._secrets = [secret for secret in secrets if secret]
+        self.clock: datetime | None = None
+        """What time the server said it was, in its last answer."""
         self._client = httpx.Client(
             transport=RetryTransport(_Bounded(per_minute), RETRY),
             timeout=TIMEOUT,
@@ -166,9 +170,13 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, url: httpx.URL) -> object:
-        """The JSON at an address."""
-        return self._json(self._client.build_request("GET", url), json_body)
+    def get(self, url: httpx.URL, without: Collection[int] = ()) -> object:
+        """The JSON at an address; None where it answers with a status in `without`.
+
+        Those say that a server does not offer what was asked for.
+        """
+        request = self._client.build_request("GET", url)
+        return self._json(request, json_body, without)
 
     def post(
         self,
@@ -184,10 +192,16 @@ class Client:
         return self._json(self._client.build_request("POST", url, data=form), usable)
 
     def _json(
-        self, request: httpx.Request, usable: Callable[[httpx.Response], object]
+        self,
+        request: httpx.Request,
+        usable: Callable[[httpx.Response], object],
+        without: Collection[int] = (),
     ) -> object:
         try:
             response = self._send(request, usable)
+            self.clock = _time_there(response) or self.clock
+            if response.status_code in without:
+                return None
             if not response.is_success:
                 raise self._refused(response)
             return usable(response)
@@ -229,6 +243,7 @@ class Client:
             401: "check the user, password, token or key",
             403: "check the token or key and the rights of its user",
             404: "check `url` and the dataset's `from`",
+            410: "what it promised to go on with has expired; pull again",
             429: "it asks for patience; pull later or lower `requests_per_minute`",
         }.get(status, "it is failing; pull later" if status >= 500 else "check `read`")
         said = self._clean(server_message(response))
@@ -261,14 +276,23 @@ class Client:
         return text
 
 
+def _time_there(response: httpx.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["date"])
+    except (KeyError, ValueError):
+        return None
+
+
 def server_message(response: httpx.Response) -> str:
     """What the server's JSON says went wrong, shortened, without markup; "" if none."""
     try:
         body = parse_json(response.content)
     except (ValueError, RecursionError):
         return ""
-    known = ("error_description", "error", "message", "detail", "exception")
+    known = ["error_description", "error", "message", "detail", "exception"]
+    known += ["issue", "diagnostics", "details", "text"]  # FHIR's OperationOutcome
     text = None
     while isinstance(body, dict):
-        body = text = next((body[name] for name in known if name in body), None)
+        body = next((body[name] for name in known if name in body), None)
+        body = text = body[0] if isinstance(body, list) and body else body
     return re.sub(r"<[^>]*>", " ", text)[:200].strip() if isinstance(text, str) else ""
