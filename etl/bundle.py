@@ -1,10 +1,14 @@
 """Bundles: what leaves a site, and the append-only archive that keeps them.
 
 A bundle is one (site, dataset, pull): the mapped and pseudonymised rows, still text,
-and the rows that were stopped on the way, as two Parquet objects named by their own
-SHA-256, and a manifest that names both. The manifest is written last: a bundle whose
-manifest exists is whole, anything else is litter of a killed run. Nothing is ever
-overwritten, so the archive is the truth from which a warehouse can be rebuilt.
+the rows that were stopped on the way, and the keys of records that are gone or still
+there, as Parquet objects named by their own SHA-256, and a manifest that names them.
+The manifest is written last: a bundle whose manifest exists is whole, anything else is
+litter of a killed run. Nothing is ever overwritten, so the archive is the truth from
+which a warehouse can be rebuilt.
+
+The three tables are lazy on both sides: `Archive.put` streams them to the disk and
+`Archive.load` opens them where they lie, so that no bundle has to fit into memory.
 """
 
 import hashlib
@@ -12,18 +16,19 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors import PocnetError
 
-CONTRACT = "1"
-PART = "_part"
+CONTRACT: Final = "1"
+PART: Final = "_part"
+ROW_GROUP: Final = 65_536
 
 
 class Part(BaseModel):
@@ -33,6 +38,10 @@ class Part(BaseModel):
     zone), which the text alone does not tell. `since` is null when everything was
     read; `watermark` is where the next pull may start. `precision` says how exact the
     dates are that the site lets out.
+
+    `gone` counts the records that the source says were deleted, `present` those it
+    listed as being there (null where it was not asked for the list). `compared` is
+    when all its records, or all their keys, were last read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +55,14 @@ class Part(BaseModel):
     read: int
     styles: Mapping[str, Mapping[str, object]] = {}
     precision: Literal["day", "week"] = "day"
+    gone: int = 0
+    present: int | None = None
+    compared: datetime | None = None
+
+    @property
+    def entry(self) -> str:
+        """The entry by name: records of two entries may carry the same number."""
+        return f"{self.source}: {self.location}"
 
 
 class Manifest(BaseModel):
@@ -71,6 +88,7 @@ class Manifest(BaseModel):
     parts: tuple[Part, ...]
     rows: str = ""
     rejects: str = ""
+    keys: str = ""
 
     @property
     def rank(self) -> tuple[datetime, str]:
@@ -85,25 +103,43 @@ class Manifest(BaseModel):
     @property
     def objects(self) -> tuple[str, ...]:
         """The hash of every object that belongs to the bundle, once each."""
-        return tuple(dict.fromkeys((self.rows, self.rejects)))
+        named = (self.rows, self.rejects, self.keys)
+        return tuple(dict.fromkeys(name for name in named if name))
 
     def to_bytes(self) -> bytes:
-        """The manifest as it lies in the archive."""
-        return self.model_dump_json(indent=1).encode() + b"\n"
+        """The manifest as it lies in the archive.
+
+        Only what was said is written: a manifest of an earlier version keeps its
+        bytes, and so its name, when a later one has more to say.
+        """
+        said = self.model_dump_json(indent=1, exclude_unset=True)
+        return said.encode() + b"\n"
+
+
+KEYS_SCHEMA: Final = pl.Schema({PART: pl.Int64, "ref": pl.String, "said": pl.String})
+# What `said` may be: deleted at the source, or in the list of all there is.
+GONE: Final = "gone"
+PRESENT: Final = "present"
+
+
+def _no_keys() -> pl.LazyFrame:
+    return pl.LazyFrame(schema=KEYS_SCHEMA)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A manifest with its two frames.
+    """A manifest with its tables, each of which may be larger than memory.
 
     `rows` is a mapped frame (contract columns as text, `_origin`, `_ref`) with
     `_part`, the position in `manifest.parts` of the entry each row was read by.
-    `rejects` is a reject frame: what the mapping or the gate stopped.
+    `rejects` is a reject frame: what the mapping or the gate stopped. `keys` has
+    `_part`, `ref` and `said` (GONE or PRESENT), a record a row, pseudonymised.
     """
 
     manifest: Manifest
-    rows: pl.DataFrame
-    rejects: pl.DataFrame
+    rows: pl.LazyFrame
+    rejects: pl.LazyFrame
+    keys: pl.LazyFrame = field(default_factory=_no_keys)
 
 
 class Archive:
@@ -119,12 +155,11 @@ class Archive:
         Objects first, manifest last, each under a temporary name until its bytes are
         on the disk. Putting the same bundle again changes nothing.
         """
-        manifest = bundle.manifest.model_copy(
-            update={
-                "rows": self._put_frame(bundle.rows),
-                "rejects": self._put_frame(bundle.rejects),
-            }
-        )
+        tables = {"rows": bundle.rows, "rejects": bundle.rejects}
+        if any(part.gone or part.present is not None for part in bundle.manifest.parts):
+            tables["keys"] = bundle.keys
+        objects = {name: self._put_table(table) for name, table in tables.items()}
+        manifest = bundle.manifest.model_copy(update=objects)
         target = self.manifest_path(manifest.site, manifest.name)
         temporary = self._temporary()
         temporary.write_bytes(manifest.to_bytes())
@@ -159,26 +194,33 @@ class Archive:
             ) from None
 
     def load(self, manifest: Manifest) -> Bundle:
-        """The whole bundle of a manifest, both objects checked against their hashes."""
-        return Bundle(manifest, self._load(manifest.rows), self._load(manifest.rejects))
+        """The bundle of a manifest, its objects checked against their hashes.
+
+        An object never changes, so what is read from it later is what was checked.
+        """
+        keys = self._load(manifest.keys) if manifest.keys else _no_keys()
+        rows, rejects = self._load(manifest.rows), self._load(manifest.rejects)
+        return Bundle(manifest, rows, rejects, keys)
 
     def sweep(self) -> None:
         """Remove what a killed run left half-written; only the writer calls this."""
         shutil.rmtree(self._incoming, ignore_errors=True)
 
-    def _put_frame(self, frame: pl.DataFrame) -> str:
+    def _put_table(self, table: pl.LazyFrame) -> str:
         temporary = self._temporary()
         # Fixed row groups: the same rows give the same bytes on any number of cores.
-        frame.write_parquet(temporary, compression="zstd", row_group_size=262_144)
+        table.sink_parquet(
+            temporary, compression="zstd", row_group_size=ROW_GROUP, engine="streaming"
+        )
         name = _sha256(temporary)
         self._commit(temporary, self.object_path(name))
         return name
 
-    def _load(self, name: str) -> pl.DataFrame:
+    def _load(self, name: str) -> pl.LazyFrame:
         path = self.object_path(name)
         if not path.is_file() or _sha256(path) != name:
             raise PocnetError(_damaged(path))
-        return pl.read_parquet(path, memory_map=False)
+        return pl.scan_parquet(path, glob=False)
 
     def _temporary(self) -> Path:
         self._incoming.mkdir(parents=True, exist_ok=True)

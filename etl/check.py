@@ -76,8 +76,10 @@ def check(bundle: Bundle, network: Network) -> Arrival:
         manifest.site, [part.styles for part in manifest.parts], network.today()
     )
     known = _known(network, manifest.site)
-    checked = check_rows(bundle.rows, manifest.dataset, reading, known)
-    rejects = pl.concat([bundle.rejects.select(*REJECT_SCHEMA), checked.rejects])
+    checked = check_rows(bundle.rows.collect(), manifest.dataset, reading, known)
+    rejects = pl.concat(
+        [bundle.rejects.select(*REJECT_SCHEMA).collect(), checked.rejects]
+    )
     return Arrival(
         manifest=manifest,
         good=checked.good,

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import polars as pl
 
 from connectors import Page
-from etl.bundle import PART, Bundle, Manifest, Part
+from etl.bundle import CONTRACT, PART, Bundle, Manifest, Part
 from etl.coarse import weekly
 from etl.guard import protect, protect_rejects
 from etl.mapping import REJECT_SCHEMA, map_page, styles
@@ -98,6 +98,7 @@ def bundle_of(
     numbered = list(enumerate(zip(entries, starts, strict=True)))
     rows = [entry.rows(number, first) for number, (entry, first) in numbered]
     manifest = Manifest(
+        contract=CONTRACT,
         site=site.slug,
         dataset=dataset,
         extracted_at=datetime.now(UTC),
@@ -109,7 +110,8 @@ def bundle_of(
         parts=tuple(entry.part() for entry in entries),
     )
     rejects = [entry.rejects(first) for _, (entry, first) in numbered]
-    return Bundle(manifest, pl.concat(rows, how="diagonal"), pl.concat(rejects))
+    said = pl.concat(rows, how="diagonal")
+    return Bundle(manifest, said.lazy(), pl.concat(rejects).lazy())
 
 
 def fingerprint(site: Site, entries: Sequence[DatasetRules]) -> str:

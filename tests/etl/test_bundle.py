@@ -42,7 +42,7 @@ def a_bundle(rows: pl.DataFrame = ROWS) -> Bundle:
         read=2,
         parts=(part,),
     )
-    return Bundle(manifest, rows, REJECTS)
+    return Bundle(manifest, rows.lazy(), REJECTS.lazy())
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -56,8 +56,8 @@ def test_a_bundle_comes_back_as_it_was_put(tmp_path: Path) -> None:
     assert list(archive.names()) == [("alpha", put.name)]
     loaded = archive.load(archive.manifest("alpha", put.name))
     assert loaded.manifest == put
-    assert loaded.rows.equals(ROWS)
-    assert loaded.rejects.equals(REJECTS)
+    assert loaded.rows.collect().equals(ROWS)
+    assert loaded.rejects.collect().equals(REJECTS)
     assert loaded.manifest.parts[0].styles == {"started": {"dates": "dmy"}}
 
 

@@ -220,7 +220,7 @@ def test_a_bundle_is_checked_by_what_the_settings_say(tmp_path):
         read=6,
         parts=(part,),
     )
-    arrival = check(Bundle(manifest, rows, stopped), network)
+    arrival = check(Bundle(manifest, rows.lazy(), stopped.lazy()), network)
     assert arrival.good["site"].to_list() == ["beta", "alpha"]
     assert (arrival.good_rows, arrival.repeated, arrival.rejected) == (3, 1, 3)
     assert arrival.good_rows + arrival.rejected == manifest.read
