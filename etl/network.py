@@ -22,6 +22,8 @@ from etl.settings_targets import ALL_PRODUCTS, Known
 
 NETWORK_FILE: Final = "network.toml"
 SITES_FOLDER: Final = "sites"
+# The hub asks sites, a site asks itself, a desk takes in what others send.
+Seat = Literal["hub", "site", "desk"]
 
 
 class NetworkError(ConfigError):
@@ -121,7 +123,7 @@ def check_network(folder: Path, environ: Mapping[str, str]) -> list[Problem]:
 class _Drafts:
     """The files of a folder as they were read, before anything is believed."""
 
-    at_site = False
+    seat: Seat = "hub"
 
     def __init__(
         self, folder: Path, environ: Mapping[str, str], sites: str = "*"
@@ -133,9 +135,7 @@ class _Drafts:
         self.signals = table(self.resolver.fill(signals, ("signals",)))
         found = (folder / SITES_FOLDER).glob(f"{sites}.toml")
         names = sorted(path.name for path in found)
-        self.sites = [
-            _Draft.read(folder, name, environ, self.at_site) for name in names
-        ]
+        self.sites = [_Draft.read(folder, name, environ, self.seat) for name in names]
 
     def problems(self) -> list[Problem]:
         """What is wrong with any of them."""
@@ -198,25 +198,22 @@ class _Draft:
     document: Document
     data: Table
     unresolved: tuple[Mistake, ...]
-    at_site: bool
+    seat: Seat
 
     @classmethod
     def read(
-        cls, folder: Path, name: str, environ: Mapping[str, str], at_site: bool
+        cls, folder: Path, name: str, environ: Mapping[str, str], seat: Seat
     ) -> "_Draft":
         document = read_document(folder, f"{SITES_FOLDER}/{name}")
         resolver = Resolver(environ)
         data = resolver.fill_site(document.data)
         slug = name.removesuffix(".toml")
-        return cls(slug, document, data, (*resolver.mistakes,), at_site)
+        return cls(slug, document, data, (*resolver.mistakes,), seat)
 
     @property
     def elsewhere(self) -> bool:
-        """Whether this is the hub's copy of a site that sends for itself.
-
-        Its secrets are at the site, where they belong.
-        """
-        return "agent" in self.data and not self.at_site
+        """Whether its secrets are not needed here: who sends for itself keeps them."""
+        return self.seat == "desk" or (self.seat == "hub" and "agent" in self.data)
 
     def problems(self, known: Known) -> list[Problem]:
         """What is wrong with it; a secret that is not there is not judged further."""

@@ -63,7 +63,7 @@ def load_site(folder: Path, slug: str, environ: Mapping[str, str]) -> SiteFolder
 class _AtSite(_Drafts):
     """The network's file and one site's, with nothing said about the others."""
 
-    at_site = True
+    seat = "site"
 
     def problems(self) -> list[Problem]:
         """What is wrong with them; how the hub sends e-mail is not looked at."""

@@ -39,7 +39,29 @@ def load_sound(folder: Path, environ: Mapping[str, str]) -> Sound:
 
     NetworkError when `network.toml` itself is wrong or no site's file is right.
     """
-    drafts = _Drafts(folder, environ)
+    return _sound(_Drafts(folder, environ))
+
+
+def load_desk(folder: Path) -> Network:
+    """The same network as it is known without any secret, to take in what is sent.
+
+    No site in it can be asked for anything.
+    """
+    return _sound(_AtDesk(folder, {})).network
+
+
+class _AtDesk(_Drafts):
+    """A folder's files, whose secrets are not asked for."""
+
+    seat = "desk"
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with them; how e-mail is sent is not looked at."""
+        self.resolver.mistakes.clear()
+        return super().problems()
+
+
+def _sound(drafts: _Drafts) -> Sound:
     problems = tuple(drafts.problems())
     wrong = {problem.file for problem in problems}
     right = [draft for draft in drafts.sites if draft.document.file not in wrong]
