@@ -246,14 +246,14 @@ class Client:
             410: "what it promised to go on with has expired; pull again",
             429: "it asks for patience; pull later or lower `requests_per_minute`",
         }.get(status, "it is failing; pull later" if status >= 500 else "check `read`")
-        said = self._clean(server_message(response))
+        said = self.clean(server_message(response))
         words = f" and says: {said}" if said else ""
         return self._source.error(f"{host} answered {status}{words}; {advice}")
 
     def _failed(self, url: httpx.URL, error: httpx.HTTPError) -> SourceError:
         host = f"{url.host}:{url.port}" if url.port else url.host
         if isinstance(error, Unusable | _Endless):
-            return self._source.error(f"{host} {self._clean(str(error))}")
+            return self._source.error(f"{host} {self.clean(str(error))}")
         if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
             return self._source.error(f"{host} broke off in mid-answer; pull again")
         if isinstance(error, httpx.TimeoutException):
@@ -266,11 +266,12 @@ class Client:
                 f"own authority into the file named by SSL_CERT_FILE"
             )
         return self._source.error(
-            f"{host} cannot be reached ({self._clean(str(error))}); "
+            f"{host} cannot be reached ({self.clean(str(error))}); "
             f"check `url`, the network and the firewall"
         )
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """The text without the source's secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text

@@ -63,11 +63,12 @@ def flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, str | N
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{prefix}{name}."))
         else:
-            flat[prefix + name] = _as_text(value)
+            flat[prefix + name] = scalar_text(value)
     return flat
 
 
-def _as_text(value: object) -> str | None:
+def scalar_text(value: object) -> str | None:
+    """A JSON value as text; a list is its JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
