@@ -60,13 +60,17 @@ def asked(criteria: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame:
 
 
 def answered(
-    results: pl.DataFrame, criteria: pl.DataFrame, numbered: pl.DataFrame
+    results: pl.DataFrame,
+    criteria: pl.DataFrame,
+    numbered: pl.DataFrame,
+    by_method: pl.Series,
 ) -> pl.DataFrame:
     """Every row of `asked` with the result that answers it, `state` null where none.
 
+    `by_method` says of each criterion whether only its own method answers it;
     `answered_by` is the population of the result.
     """
-    tests, wanted = _tests(criteria)
+    tests, wanted = _tests(criteria, by_method)
     found = _latest(_addressed(results, tests, numbered))
     unanswered = asked(criteria, numbered)
     parts = []
@@ -107,13 +111,14 @@ def car_fractions(results: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def _tests(criteria: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _tests(
+    criteria: pl.DataFrame, by_method: pl.Series
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The distinct tests, and for each criterion the tests that answer it, best first.
 
     `method` of a test is null where any method will do.
     """
     rows: list[tuple[int | str | None, ...]] = []
-    by_method = _asked_by_several_methods(criteria)
     for number, item in enumerate(criteria_from(criteria)):
         method = item.method if by_method[number] else None
         for rank, population in enumerate(_populations(item)):
@@ -133,7 +138,11 @@ def _populations(item: Criterion) -> tuple[str, ...]:
     return (item.population, *others.get(item.population, ()))
 
 
-def _asked_by_several_methods(criteria: pl.DataFrame) -> pl.Series:
+def asked_by_several_methods(criteria: pl.DataFrame) -> pl.Series:
+    """Of each criterion, whether its gate asks for the same test by other methods too.
+
+    Then each is answered by results of its own method only.
+    """
     group = ["site", "product", "spec_version", "gate", *_TEST]
     return criteria.select(pl.col("method").n_unique().over(group) > 1)["method"]
 

@@ -8,12 +8,18 @@ a second.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from etl.conversion import as_interval, converted
-from etl.matching import SPECIFICATION, answered, car_fractions
+from etl.matching import (
+    SPECIFICATION,
+    answered,
+    asked_by_several_methods,
+    car_fractions,
+)
 from etl.specification import Criterion, criteria_from
 from etl.verdict import limit_columns, on_figures, on_texts, without_result
 
@@ -99,20 +105,54 @@ def _verdicts(
     items: tuple[Criterion, ...],
     numbered: pl.DataFrame,
 ) -> pl.DataFrame:
-    rows = answered(results, criteria, numbered)
+    by_method = asked_by_several_methods(criteria)
+    found = located(results, criteria, numbered, by_method)
+    judged = [
+        without_result(found.nothing),
+        on_texts(found.texts, items),
+        on_figures(found.figures),
+    ]
+    return pl.concat([part.select(_VERDICT) for part in judged])
+
+
+@dataclass(frozen=True)
+class Located:
+    """What was recorded for each criterion of each batch, brought to its unit.
+
+    `figures` are intervals: `from`, `to`, `from_open`, `to_open`, and the `obstacle`
+    where one could not be brought to the unit. All have assigned and criterion.
+    """
+
+    figures: pl.DataFrame
+    texts: pl.DataFrame
+    nothing: pl.DataFrame
+
+
+def located(
+    results: pl.DataFrame,
+    criteria: pl.DataFrame,
+    numbered: pl.DataFrame,
+    by_method: pl.Series,
+) -> Located:
+    """The answers to the criteria asked of an assignment, before any verdict.
+
+    `numbered` is an assignment (see `judge`) whose rows are counted by `assigned`;
+    `by_method` says of each criterion whether only its own method answers it.
+    """
+    items = criteria_from(criteria)
+    rows = answered(results, criteria, numbered, by_method)
     rows = rows.join(limit_columns(items), on="criterion")
     valid, by_text = (pl.col("state") == "valid").fill_null(False), pl.col("by_text")
     figures = rows.filter(valid & ~by_text).with_columns(as_interval())
     same_unit = pl.col("unit").eq_missing(pl.col("limit_unit"))
     same_unit = same_unit | pl.col("value").is_null()
-    foreign = figures.filter(~same_unit)
-    judged = [
-        without_result(rows.filter(~valid)),
-        on_texts(rows.filter(valid & by_text), items),
-        on_figures(figures.filter(same_unit).with_columns(_NO_OBSTACLE)),
-        on_figures(_converted(foreign, items, results, numbered)),
-    ]
-    return pl.concat([part.select(_VERDICT) for part in judged])
+    foreign = _converted(figures.filter(~same_unit), items, results, numbered)
+    plain = figures.filter(same_unit).with_columns(_NO_OBSTACLE)
+    return Located(
+        pl.concat([plain, foreign.select(plain.columns)]),
+        rows.filter(valid & by_text),
+        rows.filter(~valid),
+    )
 
 
 _NO_OBSTACLE: Final = pl.lit(None, pl.String).alias("obstacle")
