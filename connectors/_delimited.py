@@ -1,75 +1,83 @@
-"""CSV and its kin, each record with the line it begins on."""
+"""CSV and its kin, each record with the line it begins on.
+
+A block at a time the ends of the records are found in the bytes and polars cuts them,
+as long as everything in sight is plain CSV. From the first record that is not (a
+quotation mark within a bare value, a value too many, line ends of an old Mac) Python's
+own reader goes on, record by record: it is slower, and says on which line it stands.
+"""
 
 from __future__ import annotations
 
-import codecs
 import csv
-from itertools import islice
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import chain
 
-from connectors._tabular import Rows, UnreadableError
-
-MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-"""What a text may begin with; it tells the encoding more surely than a person."""
+from connectors._lines import Lines
+from connectors._plain_csv import records_of
+from connectors._tabular import (
+    Frames,
+    Record,
+    UnreadableError,
+    column_names,
+    frames,
+    paged,
+    references,
+)
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
-def text_encoding(path: Path, declared: str) -> str:
-    """The encoding the file's first bytes show, else the declared one."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start == b"PK\x03\x04":
-        raise UnreadableError("is a workbook or archive, not text; name it .xlsx")
-    shown = (name for mark, name in MARKS.items() if start.startswith(mark))
-    return next(shown, declared)
-
-
-def not_in(encoding: str) -> UnreadableError:
-    """That a file does not hold the encoding it was declared to have."""
-    return UnreadableError(
-        f"is not written in {encoding}; set read.encoding (Excel's CSV is mostly "
-        f"cp1252 or latin-1)"
-    )
-
-
-def delimited_rows(path: Path, delimiter: str, encoding: str, header_row: int) -> Rows:
-    """Each record from the header on, blank ones left out.
+def delimited_frames(texts: Iterator[str], delimiter: str, header_row: int) -> Frames:
+    """The records below the header, blank ones left out, in pages of columns.
 
     A quoted value may run over several lines, so records are not lines: the number
     is that of the line, counted from 1, on which the record begins.
     """
-    with path.open(encoding=text_encoding(path, encoding), newline="") as lines:
-        begins, header_read = 1, False
-        try:
-            skipped = sum(1 for _ in islice(lines, header_row - 1))
-            begins += skipped
-            records = csv.reader(lines, delimiter=delimiter, strict=True)
-            for record in records:
-                if any(record):
-                    if not header_read:
-                        _expect_columns(record, delimiter)
-                    header_read = True
-                    yield begins, record
-                begins = skipped + records.line_num + 1
-        except UnicodeError:
-            raise not_in(encoding) from None
-        except csv.Error as error:
-            raise UnreadableError(
-                f"breaks the rules of CSV in the record that begins on line {begins} "
-                f"({error}); look there for a quotation mark that is not closed"
-            ) from None
+    lines = Lines(texts)
+    for _ in range(header_row - 1):
+        next(lines, None)
+    at, header = next(_careful(lines, delimiter), (0, []))
+    names = column_names(header, f"line {at}")
+    _expect_columns(names, delimiter)
+    yield from paged(_frames(lines, names, delimiter), names)
 
 
-def _expect_columns(header: list[str], delimiter: str) -> None:
-    other = next((mark for mark in DELIMITERS if mark in header[0]), None)
-    if len(header) == 1 and other:
+def _expect_columns(names: list[str], delimiter: str) -> None:
+    other = next((mark for mark in DELIMITERS if mark in names[0]), None)
+    if len(names) == 1 and other:
         cut = DELIMITERS.get(delimiter, delimiter)
         raise UnreadableError(
             f"has only one column when cut at each {cut}; set read.delimiter = "
             f'"{other}" ({DELIMITERS[other]})'
         )
+
+
+def _frames(lines: Lines, names: list[str], delimiter: str) -> Frames:
+    """What is left of the lines: quickly while that is safe, then carefully."""
+    taken, data = lines.taken, b""
+    # The last record may lack its line end; a line more than there is does no harm.
+    texts = chain(lines.rest(), ["\n"])
+    for text in texts:
+        data += text.encode()
+        if (records := records_of(data, delimiter, names)) is None:
+            break
+        yield records.frame, references("line", records.begins + taken + 1)
+        data, taken = data[records.length :], taken + records.lines
+    if data:
+        left = Lines(chain([data.decode()], texts), taken)
+        yield from frames(_careful(left, delimiter), names, "line")
+
+
+def _careful(lines: Lines, delimiter: str) -> Iterator[Record]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    begins = lines.taken + 1
+    try:
+        for record in reader:
+            if any(record):
+                yield begins, record
+            begins = lines.taken + 1
+    except csv.Error as error:
+        raise UnreadableError(
+            f"breaks the rules of CSV in the record that begins on line {begins} "
+            f"({error}); look there for a quotation mark that is not closed"
+        ) from None

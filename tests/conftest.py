@@ -2,8 +2,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from connectors import _drop
 from tests.demo import Demo, made
 from tests.serving import free_port, serving_process
+
+
+@pytest.fixture(autouse=True)
+def quiet_drops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_drop, "QUIET", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def test_every_kind_has_settings_with_a_schema() -> None:
             {"foldr": "x", "folder": "y"},
             "source.main.foldr: is not known here; d",
         ),
-        ("files", {}, "source.main.folder: is missing"),
+        ("files", {}, "source.main: give either folder or address"),
         ("redcap", {"url": "http://hospital.example/api/", "token": "t"}, "https://"),
         ("redcap", {"url": "https://u:p@h/api/", "token": "t"}, "user or password"),
         ("rest", {"url": "https://h", "user": "u"}, "belong together"),

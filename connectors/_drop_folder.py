@@ -1,0 +1,50 @@
+"""A drop in a folder of this machine, or one that it has mounted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from connectors import _drop
+from connectors._drop import Dropped
+from connectors._lines import BLOCK
+from connectors._page import Source
+
+
+class Folder:
+    """The files of a folder; nothing outside of it is ever opened."""
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        self._source, self._folder = source, folder
+        if not folder.is_dir():
+            raise source.error(f"there is no folder {folder.name!r}; check `folder`")
+
+    def look(self, patterns: Sequence[str]) -> list[Dropped]:
+        """The files that match, links out of the folder refused."""
+        paths = {path for each in patterns for path in self._folder.glob(each)}
+        inside = self._folder.resolve()
+        found = []
+        for path in sorted(path for path in paths if path.is_file()):
+            if not path.resolve().is_relative_to(inside):
+                raise self._source.error(
+                    f"{path.name} is a link out of the folder; put a copy there"
+                )
+            name, status = path.relative_to(self._folder).as_posix(), path.stat()
+            found.append(Dropped(name, status.st_size, status.st_mtime_ns / 1e9))
+        return found
+
+    def quiet_since(self) -> float:
+        """A moment ago: the files are dated by this machine's clock."""
+        return time.time() - _drop.QUIET
+
+    def blocks(self, file: Dropped) -> Iterator[bytes]:
+        """What stands in the file."""
+        try:
+            with (self._folder / file.path).open("rb") as opened:
+                while block := opened.read(BLOCK):
+                    yield block
+        except OSError as error:
+            raise self._source.error(
+                f"{file.path} cannot be read: {error.strerror}"
+            ) from None
