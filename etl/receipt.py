@@ -1,0 +1,117 @@
+"""Receipts: what the hub answers to a bundle, in figures and in words.
+
+It goes to whoever sent the bundle and speaks of that bundle alone: what was counted,
+and each row that was refused, with its place at the site, the rule and what was
+expected, so that it can be mended where it was written.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from etl.fold import Arrival
+from etl.signature import RefusedError, Signed
+
+_LISTED = 2_000
+_SHOWN = 20
+
+
+class Reject(BaseModel):
+    """One refused row: where it stands at the site, what it breaks, what would do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    row: int
+    origin: str | None
+    ref: str | None
+    column: str | None
+    rule: str
+    read: str | None
+    expected: str | None
+
+
+class Receipt(BaseModel):
+    """What became of one bundle: read = good + rejected, repeated in good.
+
+    A bundle that is not `accepted` left nothing at the hub; `rule` and `message` say
+    why. `rejects` lists at most the first 2,000; the counts hold for all.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    network: str
+    site: str
+    dataset: str
+    bundle: str
+    accepted: bool
+    rule: str | None = None
+    message: str = ""
+    records: int = 0
+    read: int = 0
+    good: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    rejects: tuple[Reject, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """The receipt as JSON."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+    def in_words(self) -> str:
+        """The receipt as a person at the site reads it."""
+        return "\n".join(_words(self))
+
+
+def receipt_of(network: str, arrival: Arrival) -> Receipt:
+    """What is answered to a bundle that was let in and checked."""
+    manifest, names = arrival.manifest, [*Reject.model_fields]
+    rejects = arrival.rejects.lazy().sort("row").head(_LISTED).select(names)
+    return Receipt(
+        network=network,
+        site=manifest.site,
+        dataset=manifest.dataset,
+        bundle=manifest.name,
+        accepted=True,
+        records=manifest.records,
+        read=manifest.read,
+        good=arrival.good_rows,
+        repeated=arrival.repeated,
+        rejected=arrival.rejected,
+        rejects=tuple(Reject(**row) for row in rejects.collect().iter_rows(named=True)),
+    )
+
+
+def refusal_of(signed: Signed, dataset: str, error: RefusedError) -> Receipt:
+    """What is answered to a known site whose bundle was not let in."""
+    claim = signed.claim
+    return Receipt(
+        network=claim.network,
+        site=claim.site,
+        dataset=dataset,
+        bundle=claim.manifest,
+        accepted=False,
+        rule=error.rule,
+        message=str(error),
+    )
+
+
+def _words(receipt: Receipt) -> Iterator[str]:
+    what = f"{receipt.site}, {receipt.dataset or 'bundle'} {receipt.bundle[:12]}"
+    if not receipt.accepted:
+        yield f"{what}: refused ({receipt.rule}). {receipt.message}"
+        return
+    yield (
+        f"{what}: accepted. {receipt.records} records gave {receipt.read} rows: "
+        f"{receipt.good} good (of them {receipt.repeated} said again), "
+        f"{receipt.rejected} rejected."
+    )
+    reasons = Counter((each.column, each.rule) for each in receipt.rejects)
+    for (column, rule), rows in reasons.most_common():
+        yield f"  {rows} × {column or 'row'}: {rule}"
+    for each in receipt.rejects[:_SHOWN]:
+        read = f"read {each.read!r}, " if each.read is not None else ""
+        place = ", ".join(part for part in (each.origin, each.ref) if part)
+        yield f"  {place}: {each.column or 'row'}: {read}expected {each.expected}"
+    if receipt.rejected and len(receipt.rejects) > _SHOWN:
+        yield f"  … and more, {receipt.rejected} rows in all; --json lists them."

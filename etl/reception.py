@@ -1,0 +1,174 @@
+"""The reception: packages come in here, by whatever way, or are turned away.
+
+Whoever it is that sends, three questions are asked in this order: whose signature is
+this, is every byte as it was signed, and would these rows have been let out by an
+honest site. Only then is anything kept. The same bundle may come any number of times
+and gets the same answer, so that a sender who heard none just sends again.
+"""
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from etl.bundle import Archive, sync
+from etl.confined import MEMORY, in_confinement
+from etl.examination import too_large
+from etl.network import Network
+from etl.package import SUFFIX, Unpacked, unpack
+from etl.receipt import Receipt
+from etl.signature import RefusedError, Signed
+from etl.sound import load_desk
+
+RECEIPT: Final = ".receipt.json"
+Examination = Callable[[Path, Unpacked], Receipt]
+
+
+def confined(folder: Path, unpacked: Unpacked, memory: int = MEMORY) -> Receipt:
+    """A bundle looked through where it can do no harm, in a process of its own."""
+    manifest = unpacked.manifest
+    package = unpacked.archive.folder
+    said = in_confinement(folder, package, manifest.site, manifest.name, memory)
+    if said is None:
+        raise too_large()
+    if "refused" in said:
+        raise RefusedError(str(said["refused"]), str(said["message"]))
+    return Receipt.model_validate(said)
+
+
+@dataclass(frozen=True)
+class Reception:
+    """Where one network folder takes in what its sites send."""
+
+    folder: Path
+    examination: Examination = confined
+
+    @cached_property
+    def network(self) -> Network:
+        """The network as it is known without any secret."""
+        return load_desk(self.folder)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Where accepted bundles lie, for the next run to build in."""
+        return Archive(self.folder / "data" / "archive")
+
+    def receive(self, package: Path) -> Receipt:
+        """What is answered to a package: its receipt, new or as it was given before.
+
+        RefusedError if it is not let in; then nothing of it stays.
+        """
+        with _opened(package) as file:
+            return self.receive_from(file, _claimed_name(package))
+
+    def receive_from(self, file: BinaryIO, name: str | None = None) -> Receipt:
+        """The same for a package that is open already, perhaps named by its hash."""
+        with self._aside() as aside:
+            unpacked = unpack(file, self.admit, aside)
+            if name not in (None, unpacked.name):
+                raise RefusedError(
+                    "altered",
+                    "The package is not the one that its name says. Send it again; "
+                    "`pocnet agent` still has it.",
+                )
+            return self._known(unpacked) or self._new(unpacked, aside)
+
+    def admit(self, signed: Signed) -> None:
+        """RefusedError unless a site of this network has signed this claim for it."""
+        claim = signed.claim
+        site = self.network.sites.get(claim.site)
+        if site is None or site.agent is None:
+            raise RefusedError(
+                "key",
+                "No key is known of the site that is said to have sent this. A site "
+                "that sends for itself has `public_key` in [agent] of its file.",
+                stranger=True,
+            )
+        signed.verify(site.agent.rules.public_key)
+        if claim.network != self.network.name:
+            raise RefusedError(
+                "network",
+                f"{claim.site} has signed this for the network “{claim.network}”, not "
+                f"for “{self.network.name}”. Compare `name` in both network.toml.",
+                stranger=True,
+            )
+
+    def _known(self, unpacked: Unpacked) -> Receipt | None:
+        manifest = unpacked.manifest
+        place = self._receipt(manifest.site, manifest.name)
+        kept = self.archive.manifest_path(manifest.site, manifest.name)
+        if not (kept.is_file() and place.is_file()):
+            return None
+        return Receipt.model_validate_json(place.read_bytes())
+
+    def _new(self, unpacked: Unpacked, aside: Path) -> Receipt:
+        """The order makes a killed reception one that never happened: manifest last."""
+        receipt = self.examination(self.folder, unpacked)
+        manifest = unpacked.manifest
+        place = self._receipt(manifest.site, manifest.name)
+        put(place, receipt.to_bytes(), aside)
+        claim = self.archive.folder / "claims" / manifest.site / f"{manifest.name}.json"
+        put(claim, unpacked.signed.to_bytes(), aside)
+        self.archive.take_in(unpacked.archive, manifest)
+        return receipt
+
+    def _receipt(self, site: str, name: str) -> Path:
+        return self.folder / "data" / "receipts" / site / f"{name}.json"
+
+    @contextmanager
+    def _aside(self) -> Iterator[Path]:
+        """A folder on the same disk as the archive, gone afterwards."""
+        desk = self.folder / "data" / "reception"
+        desk.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=desk))
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def put(target: Path, content: bytes, aside: Path | None = None) -> None:
+    """A small file, there whole or not at all; what a link stands for is untouched."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=aside or target.parent, prefix=".part-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.chmod(temporary, 0o644)
+    sync(Path(temporary))
+    os.replace(temporary, target)
+    sync(target.parent)
+
+
+@contextmanager
+def _opened(package: Path) -> Iterator[BinaryIO]:
+    """The package open, if it is a file: others write into a drop folder."""
+    try:
+        handle = os.open(package, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if not package.is_symlink():
+            raise
+        raise _no_file() from error
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _no_file()
+        yield file
+
+
+def _claimed_name(package: Path) -> str | None:
+    """The hash that the file is named by, if it is named by one."""
+    stem = package.name.removesuffix(SUFFIX)
+    return stem if len(stem) == 64 and package.name.endswith(SUFFIX) else None
+
+
+def _no_file() -> RefusedError:
+    return RefusedError(
+        "unsigned",
+        "This is no package of `pocnet agent` but a link or a device.",
+        stranger=True,
+    )
