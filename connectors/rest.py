@@ -6,16 +6,18 @@ how they cut a long list into answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import httpx
 import polars as pl
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from connectors._auth import ClientCredentials
-from connectors._errors import ConfigError
+from connectors._auth import SignIn
+from connectors._errors import ConfigError, SourceError
 from connectors._http import Client
 from connectors._page import ROWS, Extract, Page, Source
 from connectors._settings import Settings, WebAddress, instant, settings
@@ -24,34 +26,19 @@ from connectors._text import flatten, record_frame
 OVERLAP = timedelta(minutes=5)
 """Clocks differ, and records are stamped before they can be seen."""
 
+HELD = 5_000
+"""Records gathered before a page is handed on: what a break can cost at most."""
 
-class Options(Settings):
-    """Where the system answers, and how it knows who is asking: in one way at most."""
+RESUME = "resume:"
+
+Record = dict[str, str | None]
+
+
+class Options(SignIn):
+    """Where the system answers, and how it knows who is asking."""
 
     url: WebAddress
-    api_key: SecretStr | None = None
-    api_key_header: str = "X-API-Key"
-    user: str | None = None
-    password: SecretStr | None = None
-    token_url: WebAddress | None = None
-    client_id: str | None = None
-    client_secret: SecretStr | None = None
-    scope: str | None = None
     requests_per_minute: int = Field(default=300, ge=1)
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> Options:
-        basic = (self.user, self.password)
-        client = (self.token_url, self.client_id, self.client_secret)
-        for names, group in (
-            ("user and password", basic),
-            ("token_url, client_id and client_secret", client),
-        ):
-            if any(group) and not all(group):
-                raise ValueError(f"{names} belong together; one of them is missing")
-        if sum((bool(self.api_key), all(basic), all(client))) > 1:
-            raise ValueError("give one of api_key, user or client_id, not several")
-        return self
 
 
 class Read(Settings):
@@ -59,7 +46,8 @@ class Read(Settings):
 
     `records` and `next` are dotted paths into the answer. With `next` paging, `next`
     holds the whole address; with `cursor`, the text to send as `parameter`. `fields`
-    names fields that the system leaves out where they are empty.
+    names fields that the system leaves out where they are empty, `deleted` the one
+    that is filled (and not with `false` or 0) in a record that was deleted.
     """
 
     records: str = ""
@@ -73,7 +61,14 @@ class Read(Settings):
     modified_parameter: str | None = None
     parameters: Mapping[str, str] = Field(default_factory=dict)
     fields: tuple[str, ...] = ()
+    deleted: str | None = None
     may_be_empty: bool = False
+
+    @model_validator(mode="after")
+    def _named(self) -> Read:
+        if self.deleted and not self.key:
+            raise ValueError("needs `key` beside `deleted`, to say what was deleted")
+        return self
 
 
 def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]:
@@ -81,25 +76,38 @@ def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]
 
     A list with nothing in it is a SourceError in a full read unless `may_be_empty`:
     an expired right looks exactly like an empty system. Where `modified_parameter`
-    is set, `since` is sent as it, five minutes early.
+    is set, `since` is sent as it, five minutes early by the server's own clock. A
+    list cut by page or offset misses a record when one before it is deleted while
+    the list is read; one with a cursor or a next address need not.
     """
-    begun = datetime.now(UTC).isoformat(timespec="seconds")
     listing = _Listing(source, extract)
-    watermark = begun if listing.read.modified_parameter else None
-    held: list[dict[str, str | None]] = []
-    done = 0
     with listing.client:
-        for records in listing.answers(since):
-            held += records
-            while len(held) > ROWS:
-                yield listing.page(held[:ROWS], done, watermark)
-                held, done = held[ROWS:], done + ROWS
-    if not done and not held and since is None and not listing.read.may_be_empty:
-        raise source.error(
-            f"{listing.origin} lists no record at all; check the rights of the key, "
-            f"or set read.may_be_empty = true if there are none yet"
-        )
-    yield listing.page(held, done, watermark)
+        yield from listing.pages(_progress(since))
+
+
+def present(source: Source, extract: Extract) -> Iterator[pl.Series]:
+    """The refs of all the records there are; the list has to be read for them."""
+    for page in pages(source, extract, None):
+        yield page.refs
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """What it takes to go on with a list: `at` is what its paging goes on with."""
+
+    since: str | None = None
+    watermark: str | None = None
+    at: str | None = None
+    received: int = 0
+
+    def told(self) -> str | None:
+        return RESUME + json.dumps(asdict(self)) if self.at else None
+
+
+def _progress(since: str | None) -> _Progress:
+    if since and since.startswith(RESUME):
+        return _Progress(**json.loads(since.removeprefix(RESUME)))
+    return _Progress(since)
 
 
 class _Listing:
@@ -107,7 +115,7 @@ class _Listing:
 
     def __init__(self, source: Source, extract: Extract) -> None:
         self._source = source
-        self._options = settings(Options, source.options, f"source.{source.name}")
+        options = settings(Options, source.options, f"source.{source.name}")
         name = f"dataset {extract.dataset}"
         self.read = settings(Read, extract.options, f"{name}.read")
         path = extract.location.strip("/")
@@ -116,34 +124,73 @@ class _Listing:
                 "must be a path like /lots; parameters go into read.parameters",
                 key=f"{name}.from",
             )
-        self._url = httpx.URL(f"{self._options.url.rstrip('/')}/{path}")
-        self.client = _client(source, self._options)
-        self.origin = f"GET /{path}"
+        self._url = httpx.URL(f"{options.url.rstrip('/')}/{path}")
+        self._origin = f"GET /{path}"
+        self.client = Client(
+            source,
+            per_minute=options.requests_per_minute,
+            secrets=options.secrets,
+            auth=options.auth(),
+            headers={"Accept": "application/json"} | options.headers,
+        )
 
-    def page(
-        self, records: list[dict[str, str | None]], done: int, watermark: str | None
-    ) -> Page:
-        """The flattened records as a Page, `done` of them having gone before."""
+    def pages(self, progress: _Progress) -> Iterator[Page]:
+        """The list from where the progress stands, in pages of some thousand records.
+
+        A page ends where an answer does, so that the next one can be asked for.
+        """
+        held: list[Record] = []
+        for records, behind in self._answers(progress):
+            held, progress = held + records, behind
+            if len(held) >= HELD and progress.at:
+                yield from self._cut(held, progress)
+                held = []
+        if not progress.received and not progress.since and not self.read.may_be_empty:
+            raise self._source.error(
+                f"{self._origin} lists no record at all; check the rights of the key, "
+                f"or set read.may_be_empty = true if there are none yet"
+            )
+        yield from self._cut(held, progress)
+
+    def _cut(self, held: Sequence[Record], progress: _Progress) -> Iterator[Page]:
+        """Records as pages of the size allowed; only the last one ends an answer."""
+        before = progress.received - len(held)
+        for start in range(0, max(len(held), 1), ROWS):
+            page = self._page(held[start : start + ROWS], before + start)
+            resume = progress.told() if start + ROWS >= len(held) else None
+            yield replace(page, watermark=progress.watermark, resume=resume)
+
+    def _page(self, records: Sequence[Record], before: int) -> Page:
+        """Flattened records as a Page, so many of the list having gone before."""
         key = self.read.key
         if key and any(not record.get(key) for record in records):
             raise self._source.error(
-                f"{self.origin} has records without {key!r}, which read.key names"
+                f"{self._origin} has records without {key!r}, which read.key names"
             )
         refs = [
-            f"record {record[key]}" if key else f"row {done + number}"
+            f"record {record[key]}" if key else f"row {before + number}"
             for number, record in enumerate(records, start=1)
         ]
+        gone = pl.Series([self._is_deleted(one) for one in records], dtype=pl.Boolean)
+        listed = pl.Series("ref", refs, pl.String)
         wanted = (*([key] if key else []), *self.read.fields)
-        frame = record_frame(records, wanted)
-        return Page(frame, self.origin, pl.Series("ref", refs, pl.String), watermark)
+        return Page(
+            record_frame(records, wanted).filter(~gone),
+            self._origin,
+            listed.filter(~gone),
+            gone=tuple(listed.filter(gone)),
+        )
 
-    def answers(self, since: str | None) -> Iterator[list[dict[str, str | None]]]:
-        """The records of one answer after the other."""
-        url: httpx.URL | None = self._first(since)
+    def _is_deleted(self, record: Record) -> bool:
+        said = record.get(self.read.deleted) if self.read.deleted else None
+        return said not in (None, "", "false", "0")
+
+    def _answers(self, progress: _Progress) -> Iterator[tuple[list[Record], _Progress]]:
+        """The records of one answer after the other, and the progress behind each."""
         asked: set[str] = set()
-        before: list[dict[str, str | None]] = []
-        count = 0
-        while url is not None:
+        before: list[Record] = []
+        while True:
+            url = self._address(progress)
             if str(url) in asked:
                 raise self._astray("the next answer it names was read already")
             asked.add(str(url))
@@ -151,58 +198,74 @@ class _Listing:
             records = self._records(answer)
             if records and records == before:
                 raise self._astray("it sends the same records again and again")
-            yield records
-            before, count = records, count + len(records)
-            url = self._following(url, answer, len(records), count)
+            before = records
+            progress = self._behind(progress, url, answer, len(records))
+            yield records, progress
+            if not progress.at:
+                return
 
-    def _astray(self, what: str) -> Exception:
+    def _astray(self, what: str) -> SourceError:
         return self._source.error(
-            f"{self.origin}: {what}; check read.paging and its parameter"
+            f"{self._origin}: {what}; check read.paging and its parameter"
         )
 
-    def _first(self, since: str | None) -> httpx.URL:
-        read = self.read
+    def _address(self, progress: _Progress) -> httpx.URL:
+        """What to ask where the progress stands."""
+        read, at = self.read, progress.at
+        if read.paging == "next" and at:
+            told = self._url.copy_with(raw_path=at.encode())
+            return told.copy_merge_params(read.parameters) if read.parameters else told
         parameters = dict(read.parameters)
-        if since and read.modified_parameter:
-            moment = (instant(since) - OVERLAP).astimezone(UTC)
+        if progress.since and read.modified_parameter:
+            moment = (instant(progress.since) - OVERLAP).astimezone(UTC)
             parameters[read.modified_parameter] = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
         if read.paging in ("cursor", "page", "offset"):
             parameters[read.limit_parameter] = str(read.page_size)
-        if read.paging == "page":
-            parameters[read.parameter or "page"] = str(read.first_page)
-        if read.paging == "offset":
-            parameters[read.parameter or "offset"] = "0"
+        start = {"page": str(read.first_page), "offset": "0"}.get(read.paging)
+        if here := at or start:
+            parameters[read.parameter or read.paging] = here
         return self._url.copy_merge_params(parameters)
 
-    def _following(
-        self, url: httpx.URL, answer: object, received: int, count: int
-    ) -> httpx.URL | None:
-        read = self.read
+    def _behind(
+        self, progress: _Progress, url: httpx.URL, answer: object, received: int
+    ) -> _Progress:
+        """The progress behind an answer; its `at` is null at the end of the list."""
+        read, count = self.read, progress.received + received
+        at: str | None = None
         if read.paging in ("next", "cursor"):
-            return self._named(url, _at(answer, read.next))
+            at = self._named(url, _at(answer, read.next))
         # Some servers send fewer than asked for; only an empty answer is the end.
-        if read.paging == "none" or not received:
-            return None
-        name = read.parameter or read.paging
-        step = int(url.params[name]) + 1 if read.paging == "page" else count
-        return url.copy_set_param(name, step)
+        elif received and read.paging == "offset":
+            at = str(count)
+        elif received and read.paging == "page":
+            at = str(int(progress.at or read.first_page) + 1)
+        told = self.client.clock or datetime.now(UTC)
+        mark = told.isoformat(timespec="seconds") if read.modified_parameter else None
+        return _Progress(progress.since, progress.watermark or mark, at, count)
 
-    def _named(self, url: httpx.URL, following: object) -> httpx.URL | None:
+    def _named(self, url: httpx.URL, following: object) -> str | None:
+        """What the answer says to go on with; null if nothing.
+
+        Of an address our own parameters are taken off: they may hold a secret, and
+        the progress is kept between pulls.
+        """
         if following is None or following in ("", False):
             return None
         if not isinstance(following, str):
             raise self._astray(f"{self.read.next!r} holds no text")
         if self.read.paging == "cursor":
-            return url.copy_set_param(self.read.parameter or "cursor", following)
+            return following
         told = url.join(following)
         if (told.scheme, told.host, told.port) != (url.scheme, url.host, url.port):
             raise self._source.error(
-                f"{self.origin} goes on at another host, {told.host}; nothing was sent "
-                f"there. Have the system's own address configured as {url.host}"
+                f"{self._origin} goes on at another host, {told.host}; nothing was "
+                f"sent there. Have the system's own address configured as {url.host}"
             )
-        return told
+        for name in self.read.parameters:
+            told = told.copy_remove_param(name)
+        return told.raw_path.decode()
 
-    def _records(self, answer: object) -> list[dict[str, str | None]]:
+    def _records(self, answer: object) -> list[Record]:
         found = _at(answer, self.read.records)
         if not isinstance(found, list) or any(
             not isinstance(record, Mapping) for record in found
@@ -210,7 +273,7 @@ class _Listing:
             names = ", ".join(answer) if isinstance(answer, Mapping) else "no names"
             place = self.read.records or "the top of the answer"
             raise self._source.error(
-                f"{self.origin} has no list of records at {place}; check read.records "
+                f"{self._origin} has no list of records at {place}; check read.records "
                 f"(the answer has {names})"
             )
         return [flatten(record) for record in found]
@@ -220,28 +283,3 @@ def _at(answer: object, path: str) -> object:
     for name in path.split(".") if path else ():
         answer = answer.get(name) if isinstance(answer, Mapping) else None
     return answer
-
-
-def _client(source: Source, options: Options) -> Client:
-    secrets = [
-        secret.get_secret_value()
-        for secret in (options.api_key, options.password, options.client_secret)
-        if secret
-    ]
-    headers = {"Accept": "application/json"}
-    auth: httpx.Auth | None = None
-    if options.api_key:
-        headers[options.api_key_header] = secrets[0]
-    elif options.user:
-        auth = httpx.BasicAuth(options.user, secrets[0])
-    elif options.token_url and options.client_id:
-        auth = ClientCredentials(
-            options.token_url, options.client_id, secrets[0], options.scope
-        )
-    return Client(
-        source,
-        per_minute=options.requests_per_minute,
-        secrets=secrets,
-        auth=auth,
-        headers=headers,
-    )

@@ -104,9 +104,11 @@ def test_a_wrong_secret_is_said_without_showing_it(
         if wrong == "key"
         else client(base, secret="wr0ng")
     )
-    with pytest.raises(
-        SourceError, match="answered 401 .*check the user, password"
-    ) as e:
+    said = {
+        "key": "answered 401 .*check the user, password",
+        "secret": "sign-in at 127.0.0.1 was answered with 401 .*check the client's id",
+    }
+    with pytest.raises(SourceError, match=said[wrong]) as e:
         read("rest", options, "/lots", **CURSOR)
     assert "wr0ng" not in str(e.value)
 
