@@ -82,7 +82,7 @@ def map_page(page: Page, dataset: DatasetRules, site: str) -> Mapped:
 
 
 def styles(dataset: DatasetRules, style: Style) -> dict[str, dict[str, object]]:
-    """How each mapped column was written: decimal, dates, time_zone and fraction.
+    """How each mapped column was written: decimal, dates, time_zone, fraction, power.
 
     Constants are the mapping's own words and always written the contract's way.
     Entries named `column#n` are explained at the top of this module.
@@ -120,17 +120,19 @@ def _mapped(column: str, blocks: list[_Block]) -> bool:
 
 def _manner(rule: ColumnRule) -> tuple[object, ...]:
     """What sets a rule's style, beside the site's own."""
-    return rule.constant is None, rule.decimal, rule.dates, rule.fraction
+    own = rule.decimal, rule.dates, rule.fraction, rule.power
+    return rule.constant is None, *own
 
 
 def _style(rule: ColumnRule, style: Style) -> dict[str, object]:
     own = Style() if rule.constant is not None else style
-    return {
+    written: dict[str, object] = {
         "decimal": rule.decimal or own.decimal,
         "dates": rule.dates or own.dates,
         "time_zone": own.time_zone,
         "fraction": rule.fraction,
     }
+    return written | {"power": rule.power} if rule.power else written
 
 
 def _key(name: str) -> str:

@@ -34,6 +34,8 @@ def sentences(style: Style, years_ahead: int = 2) -> Mapping[str, str]:
         "write no sign between thousands, or declare `decimal`",
         "comparator": "a plain number; < and > have a place only in results",
         "fraction": "a number from 0 to 1, because `fraction` is declared",
+        "power": "a figure without a power of ten of its own, because `power` is "
+        "declared",
         "whole_number": "a whole number",
         "weight_band": "a band of 5 kg, such as 60-65",
         "date": f"{day}, or 2024-03-15 in any column; `dates` declares the order",

@@ -199,6 +199,9 @@ class ColumnRule(Strict):
         DateOrder | None, Field(description="Where it differs from [style].")
     ] = None
     fraction: Annotated[bool, Field(description="true: 0.97 means 97 %.")] = False
+    power: Annotated[
+        int, Field(ge=0, le=12, description="6: 1.5 means 1.5 × 10^6.")
+    ] = 0
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

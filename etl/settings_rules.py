@@ -198,9 +198,12 @@ class _Entry:
         for where, target in (*constant.items(), *targets.items()):
             if message := target_mistake(dataset, column, target, self.known):
                 yield Mistake((*path, *where), message)
-        if rule.get("fraction") and _kind(dataset, column) != "number":
+        for key, use in (("fraction", "to be a fraction"), ("power", "to be raised")):
+            if rule.get(key) and _kind(dataset, column) != "number":
+                yield Mistake((*path, key), f'"{column}" holds no figure {use}.')
+        if rule.get("fraction") and rule.get("power"):
             yield Mistake(
-                (*path, "fraction"), f'"{column}" holds no figure to be a fraction.'
+                (*path, "power"), "A column is a fraction or has a power, not both."
             )
 
 

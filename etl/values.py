@@ -19,12 +19,16 @@ DateOrder = Literal["iso", "dmy", "mdy", "ymd", "excel"]
 
 @dataclass(frozen=True)
 class Style:
-    """How one column is written. `fraction` means 0.97 stands for 97 %."""
+    """How one column is written.
+
+    `fraction` means 0.97 stands for 97 %, `power` 6 that figures are in millions.
+    """
 
     decimal: Literal[".", ","] = "."
     dates: DateOrder = "iso"
     time_zone: str = "UTC"
     fraction: bool = False
+    power: int = 0
 
 
 # What exports and people leave where there is nothing.
@@ -79,7 +83,8 @@ def numbers(text: pl.Series, style: Style) -> pl.DataFrame:
     in the text: `1,495` where points are declared may be either, and a factor of a
     thousand is not guessed (`ambiguous_number`). Any other text has one reading, which
     stands whatever was declared: a workbook holds `97.9` as a number beside `<0,3`.
-    A fraction outside 0 to 1 is none (`fraction`).
+    A fraction outside 0 to 1 is none (`fraction`), and a figure with its own power of
+    ten has no place in a column that declares one (`power`).
     """
     return distinctly(text, lambda once: _numbers(once, style))
 
@@ -137,7 +142,7 @@ def _numbers(text: pl.Series, style: Style) -> pl.DataFrame:
     frame = text.alias("text").to_frame().with_columns(parts.alias("parts"))
     frame = frame.with_columns(nothing=is_no_figure(pl.col("text"))).unnest("parts")
     frame = frame.with_columns(digits=_digits(), ambiguous=_ambiguous(style))
-    shift = 2 if style.fraction else 0
+    shift = 2 if style.fraction else style.power
     exponent = pl.col("exponent").cast(pl.Int64, strict=False).fill_null(0) + shift
     written = pl.concat_str("sign", "digits", pl.lit("e"), exponent)
     # Adding zero turns the minus zero of `-0` into zero.
@@ -162,6 +167,8 @@ def _number_reason(style: Style) -> pl.Expr:
         .then(pl.lit("number"))
         .when(outside | (pl.col("tail").is_not_null() & pl.lit(style.fraction)))
         .then(pl.lit("fraction"))
+        .when(pl.col("exponent").is_not_null() & pl.lit(style.power > 0))
+        .then(pl.lit("power"))
     )
 
 

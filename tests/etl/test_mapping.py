@@ -294,6 +294,13 @@ def test_styles_say_how_each_column_was_written():
     )
 
 
+def test_a_power_of_ten_travels_with_the_column_that_declares_it():
+    entry = rules("batch", batch="Lot", cells_final={"column": "Cells", "power": 6})
+    found = styles(entry, Style())
+    assert found["cells_final"]["power"] == 6
+    assert "power" not in found["batch"]
+
+
 def test_a_block_written_in_another_way_is_found_by_its_number():
     entry = rules(
         "result",

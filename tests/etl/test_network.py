@@ -290,6 +290,18 @@ WRONG = [
         "no figure",
     ),
     (
+        "batch = ",
+        'trial = { column = "x", power = 6 }\nbatch = ',
+        "dataset[1].columns.trial.power",
+        "no figure",
+    ),
+    (
+        "batch = ",
+        'cells_final = { column = "x", fraction = true, power = 6 }\nbatch = ',
+        "dataset[1].columns.cells_final.power",
+        "not both",
+    ),
+    (
         '"viability"',
         '"viabilty"',
         "dataset[2].each[1].columns.parameter.constant",

@@ -98,6 +98,16 @@ def test_a_fraction_is_read_as_percent_only_where_declared():
     assert one("0,97 %", fraction)["reason"] == "fraction"
 
 
+def test_figures_in_millions_are_read_so_only_where_declared():
+    millions = Style(decimal=",", power=6)
+    assert one("212,5", millions)["value"] == 212_500_000
+    assert one("1.495,2", millions)["value"] == 1_495_200_000
+    assert one("<0,3", millions)["value"] == 300_000
+    assert one("nd", millions)["reason"] is None
+    assert one("1,5 × 10^6", millions)["reason"] == "power"
+    assert one("1.495", millions)["reason"] == "ambiguous_number"
+
+
 def test_a_plain_number_has_no_comparator_and_no_unit():
     read = plain_numbers(pl.Series(["<3", "3 kg", "=3", "3"]), POINT)
     assert read["reason"].to_list() == ["comparator", "number", None, None]
