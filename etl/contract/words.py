@@ -29,3 +29,18 @@ def slug_expr(text: pl.Expr) -> pl.Expr:
     bare = text.str.normalize("NFKD").str.replace_all(r"\p{M}", "").str.to_lowercase()
     joined = bare.str.replace_all(r"[^a-z0-9]+", "-").str.strip_chars("-")
     return pl.when(text.str.strip_chars() == "-").then(pl.lit("-")).otherwise(joined)
+
+
+def bare(text: str) -> str:
+    """The text in lower case without accents, and blanks for all signs but `+`.
+
+    `Esterilidad`, `ESTERILIDAD ` and `esterilidád` are the same; `in-process` is
+    `in_process`. For recognising what people call things, never for a value.
+    """
+    letters = unicodedata.normalize("NFKD", text.replace("ß", "ss")).lower()
+    kept = "".join(
+        sign if sign.isalnum() or sign == "+" else " "
+        for sign in letters
+        if not unicodedata.combining(sign)
+    )
+    return " ".join(kept.split())
