@@ -42,7 +42,8 @@ class Card:
 
     The frame's rows are disclosed already and carry `state` (data, zero, not_reported,
     suppressed, not_applicable) and `reason`. `sentence` says what is seen and which
-    direction is good. Without `draw` the table itself is the figure. `count` is the
+    direction is good. Without `draw` the table itself is the figure;
+    several figures stand side by side where there is room. `count` is the
     figure's n in words; left out, the frame's column `n` is summed. `metric` is an id
     on the Methods page.
     """
@@ -51,7 +52,7 @@ class Card:
     title: str
     frame: Callable[[Viewer, Filters], pl.DataFrame]
     sentence: Callable[[pl.DataFrame], str]
-    draw: Callable[[pl.DataFrame], go.Figure] | None = None
+    draw: Callable[[pl.DataFrame], go.Figure | list[go.Figure]] | None = None
     columns: tuple[Column, ...] = ()
     count: Callable[[pl.DataFrame], str] | None = None
     metric: str | None = None
@@ -99,11 +100,20 @@ def _body(card: Card, frame: pl.DataFrame, filters: Filters) -> list[Component]:
     if card.draw is None:
         parts.append(rows if frame.height else None)
     else:
-        parts.append(_figure(card, card.draw(frame), sentence))
+        parts.append(_figures(card, card.draw(frame), sentence))
     parts += [_states(frame), _note(card), _foot(card, frame, csv)]
     if card.draw is not None:
         parts.append(html.Details([html.Summary("Table"), rows], className="behind"))
     return [part for part in parts if part is not None]
+
+
+def _figures(
+    card: Card, drawn: go.Figure | list[go.Figure], sentence: str
+) -> Component:
+    if not isinstance(drawn, list):
+        return _figure(card, drawn, sentence)
+    each: list[Component] = [_figure(card, figure, sentence) for figure in drawn]
+    return html.Div(each, className="beside")
 
 
 def _figure(card: Card, figure: go.Figure, sentence: str) -> Component:

@@ -5,18 +5,20 @@ points are shown, never what the limits are made of.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import polars as pl
 
 from dashboard import queries
 from dashboard.analysis import over_time, periods
+from dashboard.analysis.cusum_chart import Against, summed
 from dashboard.analysis.over_time import Chart
 from dashboard.analysis.rules import RuleSet
 from dashboard.decisions import decided, in_force
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
+from dashboard.strata import expecting
 from dashboard.viewer import Viewer, current_request
 
 CHARTS: dict[str, str] = {
@@ -25,6 +27,8 @@ CHARTS: dict[str, str] = {
     "laney": "Laney's p'",
     "g": "g (batches between)",
     "t": "t (days between)",
+    "cusum": "CUSUM",
+    "adjusted": "CUSUM, risk-adjusted",
 }
 RULE_SETS: dict[RuleSet, str] = {
     "western_electric": "Western Electric",
@@ -32,6 +36,7 @@ RULE_SETS: dict[RuleSet, str] = {
     "making_data_count": "Making Data Count",
 }
 PLAIN = ("p", "laney")
+SUMS = ("cusum", "adjusted")
 _NONE = pl.DataFrame(
     schema={
         "site": pl.String,
@@ -44,6 +49,7 @@ _NONE = pl.DataFrame(
     }
 )
 _NO_GAP = "fewer than two failures: no gap between two"
+_NO_FAILURE = "no failure: the sum never left zero"
 
 
 def asked_rules(filters: Filters) -> RuleSet:
@@ -62,13 +68,15 @@ def site_charts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """One row a point: site, chart, phase, value, limits, signals, state and reason.
 
     Sites without any point have one row that says why. Charts that count batches or
-    days between failures need dates of single batches: who may not see those gets a
-    chart of disclosed counts by quarter instead.
+    days between failures, or sum them up, need dates of single batches: who may not
+    see those gets a chart of disclosed counts by quarter instead.
     """
     always = replace(filters, start=None, end=None)
     absent, quarters = _quarters(viewer, always)
     flag = DEFINITIONS[filters.definition].column
     batches = queries.sequence(viewer, always, flag)
+    if asked_chart(filters) == "adjusted":
+        batches = expecting(viewer, always, batches)
     silent = queries.silent_months(viewer, always)
     written = decided(quarters["site"].unique().to_list())
     parts = [absent]
@@ -76,41 +84,57 @@ def site_charts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         "site", maintain_order=True
     ):
         site = str(name)
-        months = silent.filter(site=site)["month"].to_list()
-        steps = [d.month for d in in_force(written, site)]
-        chart = _chart(filters, mine, batches.filter(site=site))
-        points = (
-            _filled(mine, months)
-            if chart in PLAIN
-            else over_time.between(batches.filter(site=site), chart, months)
+        told = _Told(
+            mine,
+            batches.filter(site=site),
+            silent.filter(site=site)["month"].to_list(),
+            [d.month for d in in_force(written, site)],
         )
-        parts.append(_one(site, chart, points, asked_rules(filters), steps))
+        chart = _chart(filters, told)
+        drawn = _drawn(told, chart, asked_rules(filters))
+        parts.append(
+            drawn.select(
+                pl.lit(site).alias("site"), pl.lit(chart).alias("chart"), pl.all()
+            )
+        )
     whole = pl.concat([_NONE, *parts], how="diagonal_relaxed")
-    return _window(whole, filters).sort("site", "x")
+    return _window(whole, filters).sort("site", "x", maintain_order=True)
 
 
-def _chart(filters: Filters, mine: pl.DataFrame, batches: pl.DataFrame) -> Chart:
+@dataclass(frozen=True)
+class _Told:
+    """What is known of one site: quarters, batches, silent months, recorded steps."""
+
+    quarters: pl.DataFrame
+    batches: pl.DataFrame
+    silent: Sequence[date]
+    steps: Sequence[date]
+
+
+def _chart(filters: Filters, told: _Told) -> Chart | Against:
     asked = asked_chart(filters)
-    best = over_time.chosen(mine) if asked == "rule" else asked
-    if best in ("g", "t") and batches.is_empty():
+    best = over_time.chosen(told.quarters) if asked == "rule" else asked
+    if best not in PLAIN and told.batches.is_empty():
         return "p"
     return best  # type: ignore[return-value]  # asked_chart gives known names only
 
 
-def _one(
-    site: str,
-    chart: Chart,
-    points: pl.DataFrame,
-    rules: RuleSet,
-    steps: Sequence[date],
-) -> pl.DataFrame:
-    if points.is_empty():
-        drawn = pl.DataFrame({"state": ["not_applicable"], "reason": [_NO_GAP]})
-    else:
-        drawn = over_time.charted(points, chart, rules, steps)
-    return drawn.select(
-        pl.lit(site).alias("site"), pl.lit(chart).alias("chart"), pl.all()
+def _drawn(told: _Told, chart: Chart | Against, rules: RuleSet) -> pl.DataFrame:
+    if chart == "cusum" or chart == "adjusted":
+        drawn = summed(told.batches, chart, told.steps, told.silent)
+        return drawn if drawn.height else _nothing(_NO_FAILURE)
+    points = (
+        _filled(told.quarters, told.silent)
+        if chart in PLAIN
+        else over_time.between(told.batches, chart, told.silent)
     )
+    if points.is_empty():
+        return _nothing(_NO_GAP)
+    return over_time.charted(points, chart, rules, told.steps)
+
+
+def _nothing(why: str) -> pl.DataFrame:
+    return pl.DataFrame({"state": ["not_applicable"], "reason": [why]})
 
 
 def _quarters(viewer: Viewer, filters: Filters) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -8,13 +8,14 @@ Biostatistics 1:441).
 """
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-from scipy import sparse
-from scipy.sparse import linalg
+from scipy import optimize
 
 from dashboard.analysis.cells import Floats, numbers, series
 
-CELLS = 40
+STATES, MOST_STATES = 300, 1000
+NARROW, HIGHEST = 0.001, 15.0
 
 
 def scores(failed: Floats, expected: Floats, odds_ratio: float) -> Floats:
@@ -54,48 +55,72 @@ def cusum(
 
 
 def average_run_length(
-    expected: float, threshold: float, odds_ratio: float, true_risk: float
+    expected: npt.ArrayLike,
+    threshold: float,
+    odds_ratio: float,
+    true_risk: npt.ArrayLike | None = None,
 ) -> float | None:
-    """The mean number of batches to a signal of the Bernoulli CUSUM.
+    """The mean number of batches to a signal: between two false alarms, or until found.
 
-    At true_risk = expected it is the time between two false alarms. From the Markov
-    chain of the sum (Brook and Evans 1972, Biometrika 59:539) with the good batch's
-    step cut into forty, so that rounding the failed batch's step hardly matters.
+    `expected` is one risk (the Bernoulli CUSUM), or that of each batch of a mix (the
+    risk-adjusted one); `true_risk` what they really are, left out where nothing has
+    changed. From the Markov chain of the sum (Brook and Evans 1972, Biometrika
+    59:539). A step that ends between two cells is shared by both, so that the drift is
+    exact; where one risk's step up is a whole number of its steps down, so is all.
     None where no signal can come: a true risk of 0, an odds ratio of 1 or less.
     """
-    bad, good = scores(np.array([1.0, 0.0]), np.full(2, expected), odds_ratio)
-    if not bad > 0 > good or not 0 < true_risk <= 1:
+    risk = np.atleast_1d(np.asarray(expected, dtype=np.float64))
+    true = np.broadcast_to(risk if true_risk is None else true_risk, risk.shape)
+    mix, count = np.unique(np.stack((risk, true)), axis=1, return_counts=True)
+    share = count / count.sum()
+    good, bad = (scores(np.full(len(share), k), mix[0], odds_ratio) for k in (0.0, 1.0))
+    if not (good < 0).all() or not (bad > 0).all() or not (share * mix[1]).sum() > 0:
         return None
-    cell = -good / CELLS
-    states = int(np.ceil(threshold / cell - 1e-9))
-    now = np.arange(states)
-    up, down = now + round(bad / cell), np.maximum(now - CELLS, 0)
-    inside = up < states
-    rows = np.concatenate((now[inside], now))
-    columns = np.concatenate((up[inside], down))
-    weights = np.concatenate(
-        (np.full(inside.sum(), true_risk), np.full(states, 1 - true_risk))
-    )
-    moves = sparse.csc_matrix((weights, (rows, columns)), shape=(states, states))
-    lengths = linalg.spsolve(
-        sparse.identity(states, format="csc") - moves, np.ones(states)
-    )
-    return float(np.atleast_1d(lengths)[0])
+    steps = np.concatenate((bad, good))
+    chance = np.concatenate((share * mix[1], share * (1 - mix[1])))
+    cell = _cell(float(-good.max()), threshold)
+    return _steps_to(int(np.ceil(threshold / cell - 1e-9)), steps / cell, chance)
+
+
+def _cell(least: float, threshold: float) -> float:
+    """The width of a cell: about STATES of them, and a whole number to a step down.
+
+    Where that number would be too small to be one, precision is given up before time.
+    """
+    even = least / np.ceil(least * STATES / threshold)
+    return float(even if even * MOST_STATES > threshold else threshold / STATES)
+
+
+def _steps_to(states: int, moves: Floats, chance: Floats) -> float:
+    """Mean steps of a walk from 0 up to `states`, held at 0 below; moves in cells."""
+    now, walk = np.arange(states), np.zeros((states, states))
+    for move, part in zip(moves, chance, strict=True):
+        under = int(np.floor(move + 1e-9))
+        over = max(move - under, 0.0)
+        for step, weight in ((under, part * (1 - over)), (under + 1, part * over)):
+            to = np.maximum(now + step, 0)
+            inside = to < states
+            np.add.at(walk, (now[inside], to[inside]), weight)
+    return float(np.linalg.solve(np.eye(states) - walk, np.ones(states))[0])
 
 
 def threshold_for(
-    expected: float, odds_ratio: float, run_length: float
+    expected: npt.ArrayLike, odds_ratio: float, run_length: float
 ) -> float | None:
     """The lowest threshold with `run_length` batches or more between false alarms.
 
-    The run length grows in jumps, since the sum can only take certain values: the
-    average is then a little above the one asked for. None where no alarm can come.
+    To two thousandths. `expected` as in `average_run_length`. The run length grows in
+    jumps, since the sum can only take certain values: the average is then a little
+    above the one asked for. None where no alarm can come.
     """
-    if average_run_length(expected, 1.0, odds_ratio, expected) is None:
+    if average_run_length(expected, 1.0, odds_ratio) is None:
         return None
-    low, high = 0.01, 15.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        length = average_run_length(expected, middle, odds_ratio, expected)
-        low, high = (middle, high) if (length or 0.0) < run_length else (low, middle)
-    return high
+
+    def short(threshold: float) -> float:
+        length = average_run_length(expected, threshold, odds_ratio)
+        return float(np.log(length or np.nan) - np.log(run_length))
+
+    if short(NARROW) > 0:
+        return NARROW
+    found = optimize.brentq(short, NARROW, HIGHEST, xtol=NARROW)
+    return float(found + NARROW)

@@ -112,7 +112,7 @@ def signal_rows(points: pl.DataFrame) -> pl.DataFrame:
     """
     rows: list[dict[str, object]] = []
     last: dict[tuple[object, ...], dict[str, object]] = {}
-    for point in points.filter(pl.col("z").is_not_null()).to_dicts():
+    for point in points.filter(pl.col("value").is_not_null()).to_dicts():
         now: dict[tuple[object, ...], dict[str, object]] = {}
         for rule, side in zip(point["signals"], point["sides"], strict=True):
             key = (rule, side, point["phase"])

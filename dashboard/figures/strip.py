@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 Row = dict[str, Any]
+Scale = Literal["share", "gap", "sum"]
 
 AREA, LINE, GAP = 58, 15, 14
 
@@ -22,7 +23,7 @@ class Strip:
     points: Sequence[Row]
     marks: Sequence[Row]
     top: float
-    share: bool
+    scale: Scale
 
     @property
     def height(self) -> float:
@@ -44,11 +45,13 @@ class Strip:
         return max([min(usual, max(uppers, default=0.0)), *values], default=0.0) or 1.0
 
     def y(self, value: float | None) -> float | None:
-        """The height of a value: shares straight, counts between by square root."""
+        """The height of a value: gaps by their square root, all else straight."""
         if value is None:
             return None
         part = min(max(value, 0.0) / self.most, 1.0)
-        return self.base + AREA * (part if self.share else math.sqrt(part)) * 0.96
+        return (
+            self.base + AREA * (math.sqrt(part) if self.scale == "gap" else part) * 0.96
+        )
 
 
 def laid(frame: pl.DataFrame) -> tuple[list[Strip], float]:
@@ -61,7 +64,7 @@ def laid(frame: pl.DataFrame) -> tuple[list[Strip], float]:
             continue
         marks = rows.filter(pl.col("what") != "point").sort("x").to_dicts()
         lines = str(points[0]["title"]).split("\n")
-        strip = Strip(lines, points, marks, top, bool(points[0]["share"]))
+        strip = Strip(lines, points, marks, top, points[0]["scale"])
         found.append(strip)
         top -= strip.height + GAP
     return [replace(strip, top=strip.top - top) for strip in found], -top

@@ -22,29 +22,46 @@ SIGNALS: Mapping[str, tuple[str, str, str]] = {
     "better": ("signal: better", BLUE, "square"),
     "pattern": ("signal: a pattern", PURPLE, "star"),
 }
+MANY = 6
 _NEAR = 0.3
 
 
-def strips(frame: pl.DataFrame) -> go.Figure:
+def strips(frame: pl.DataFrame) -> list[go.Figure]:
     """A strip a `panel`: points, limits as a band, signals and marks on vertical lines.
 
     `frame`: panel, title (lines, parted by a line feed), what (`point`, else the words
-    of a mark), x (date), value, centre, lower, upper, phase, share (of batches, or a
-    count between failures on a square-root scale), side (worse, better, pattern),
-    hover, state, reason. A value that is hidden or was not reported breaks the line
-    and leaves its state's sign; it is never drawn as zero.
+    of a mark), x (date), value, centre, lower, upper, phase, scale (share of batches,
+    gap between failures on a square-root scale, or sum), side (worse, better,
+    pattern), hover, state, reason. A value that is hidden or was not reported breaks
+    the line and leaves its state's sign; it is never drawn as zero.
+
+    Many strips come as two figures, to stand side by side where there is room.
     """
     drawn = frame.filter(pl.col("x").is_not_null())
-    if drawn.is_empty() or nothing(drawn.filter(pl.col("what") == "point")) is not None:
-        return nothing(frame.filter(pl.col("what") == "point")) or canvas(height=160)
+    points = frame.filter(pl.col("what") == "point")
+    if drawn.is_empty() or nothing(points.filter(pl.col("x").is_not_null())):
+        return [nothing(points) or canvas(height=160)]
+    ends = drawn["x"].min(), drawn["x"].max()
+    panels = points.filter(pl.col("x").is_not_null())["panel"].unique(
+        maintain_order=True
+    )
+    half = (len(panels) + 1) // 2 if len(panels) >= MANY else len(panels)
+    parts = (panels[:half], panels[half:])
+    return [
+        _figure(drawn.filter(pl.col("panel").is_in(part.implode())), ends)  # type: ignore[arg-type]  # a column of dates
+        for part in parts
+        if len(part)
+    ]
+
+
+def _figure(drawn: pl.DataFrame, ends: tuple[date, date]) -> go.Figure:
     parts, height = laid(drawn)
     figure = canvas(height=int(height) + 64)
-    ends = drawn["x"].min(), drawn["x"].max()
-    _years(figure, parts, ends)  # type: ignore[arg-type]  # a column of dates
+    _years(figure, parts, ends)
     for draw in (_bands, _centres, _values, _signals, _signs, _marks):
         draw(figure, parts)
-    _titles(figure, parts, ends[0])  # type: ignore[arg-type]  # a column of dates
-    _axes(figure, parts, height, ends)  # type: ignore[arg-type]  # as above
+    _titles(figure, parts, ends[0])
+    _axes(figure, parts, height, ends)
     return figure
 
 
@@ -216,7 +233,9 @@ def _ticks(strip: Strip) -> list[tuple[float, str]]:
         if y is not None and value is not None and all(
             abs(y - other) > 11 for other, _ in found
         ):  # fmt: skip
-            found.append((y, f"{value:.0%}" if strip.share else f"{value:.3g}"))
+            found.append(
+                (y, f"{value:.0%}" if strip.scale == "share" else f"{value:.3g}")
+            )
     return found
 
 

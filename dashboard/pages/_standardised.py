@@ -20,14 +20,13 @@ from dashboard.rates import (
     all_sites,
     allowance,
     drawable,
-    incomplete,
     scheme_of,
 )
 from dashboard.rates import widening as widened
+from dashboard.strata import STRATA, cells_of
 from dashboard.viewer import Viewer
 
 _ENOUGH = 50
-STRATA = ("product", "pathway", "starting_material", "process")
 
 
 def standardised(
@@ -39,7 +38,7 @@ def standardised(
     which any count is hidden from the viewer is left out for everybody: its network
     rate cannot be had. `strata` and `hidden` say how many there are and are left out.
     """
-    cells, hidden = _cells(viewer, filters, columns)
+    cells, hidden = cells_of(viewer, filters, columns)
     frame = standardise(cells, STRATA)
     test = spread(frame)
     scheme = Scheme(law="poisson", widening=widened(viewer, filters, test))
@@ -67,7 +66,7 @@ def spread(frame: pl.DataFrame) -> Overdispersion:
 
 def strata(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """The strata by name, each with the network's rate that the expected come from."""
-    cells, _ = _cells(viewer, filters, None)
+    cells, _ = cells_of(viewer, filters)
     titles = dict(queries.products().select("product", "title").rows())
     frame = stratum_rates(cells, STRATA).with_columns(pl.col("product").replace(titles))
     label = pl.concat_str([_words(s) for s in STRATA], separator=", ")
@@ -89,22 +88,6 @@ def strata(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 def _words(stratum: str) -> pl.Expr:
     return pl.col(stratum).str.replace_all("_", " ")
-
-
-def _cells(
-    viewer: Viewer, filters: Filters, columns: tuple[str, str] | None
-) -> tuple[pl.DataFrame, int]:
-    """Counts by site and stratum without the hidden strata, and how many those are."""
-    definition = DEFINITIONS[filters.definition]
-    events, of = columns or (definition.column, definition.of)
-    everyone = all_sites(filters)
-    counts = queries.counts(viewer, everyone, (events, of), by=("site", *STRATA))
-    counts = counts.rename({events: "events", of: "n"})
-    hidden = counts.filter(pl.col("state") == "suppressed").select(STRATA).unique()
-    seen = counts.join(hidden, on=STRATA, how="anti", nulls_equal=True)
-    late = incomplete(viewer, everyone).rename({"why": "reason"})
-    cells = seen.drop("state", "reason").join(late, on="site", how="left")
-    return cells, hidden.height
 
 
 def _with_everybody(

@@ -8,10 +8,17 @@ import polars as pl
 
 from dashboard import figures
 from dashboard.analysis import alarms
-from dashboard.charting import PLAIN, RULE_SETS, asked_rules, marks, site_charts
+from dashboard.charting import (
+    PLAIN,
+    RULE_SETS,
+    SUMS,
+    asked_rules,
+    marks,
+    site_charts,
+)
 from dashboard.components import Kind, written
 from dashboard.filters import Filters
-from dashboard.names import site_name, site_names
+from dashboard.names import site_name, site_names, some
 from dashboard.viewer import Viewer
 
 _UNITS = {
@@ -19,9 +26,13 @@ _UNITS = {
     "laney": "share of batches (Laney), lower is better",
     "g": "good batches between failures, higher is better",
     "t": "days between failures, higher is better",
+    "cusum": "CUSUM against its own past, lower is better",
+    "adjusted": "CUSUM against its mix of work, lower is better",
 }
+_SCALES = {"p": "share", "laney": "share", "cusum": "sum", "adjusted": "sum"}
 _SIGNS = {"worse": "◆", "better": "■", "pattern": "★"}
 SIDES = tuple(_SIGNS)
+_GOOD = " On p charts lower is better, on g and t charts higher is."
 
 
 def charts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -81,8 +92,8 @@ def said(frame: pl.DataFrame) -> str:
     judged = points.filter(pl.col("centre").is_not_null())
     if judged.is_empty():
         return (
-            "No site has enough points for limits in this selection. On p charts lower"
-            " is better, on g and t charts higher is."
+            "No site has enough points for limits in this selection."
+            f"{_direction(points)}"
         )
     sites = judged["site"].n_unique()
     words = [_listed(judged, side) for side in SIDES]
@@ -94,11 +105,37 @@ def said(frame: pl.DataFrame) -> str:
     charts = "chart" if sites == 1 else "charts"
     return (
         f"{found or 'No signal: 0'} of {sites} {charts} with limits"
-        f" {'has' if found == 1 else 'have'} a signal by the {frame['rules'][0]}"
-        f" rules{''.join(words)}. If nothing had changed anywhere, chance alone would"
-        f" give about {by_chance:.1f} of {sites} {charts} one. On p charts lower is"
-        " better, on g and t charts higher is."
+        f" {'has' if found == 1 else 'have'} a signal by {_by(judged)}"
+        f"{''.join(words)}. If {_unchanged(judged)}, chance alone would"
+        f" give about {by_chance:.1f} of {sites} {charts} one.{_direction(judged)}"
     )
+
+
+def _unchanged(judged: pl.DataFrame) -> str:
+    """What nothing to signal would mean: no change, or what the network expects."""
+    adjusted = (judged["chart"] == "adjusted").any()
+    return "all went as expected" if adjusted else "nothing had changed anywhere"
+
+
+def _by(judged: pl.DataFrame) -> str:
+    """What makes a signal here: the rule set, a sum's limit, or either."""
+    summed = judged["chart"].is_in(SUMS)
+    ways = [f"the {judged['rules'][0]} rules"] if not summed.all() else []
+    if summed.any():
+        ways.append("a sum that reached its limit")
+    return " or ".join(ways)
+
+
+def _direction(points: pl.DataFrame) -> str:
+    """Which way is good, for the charts there are."""
+    summed = points["chart"].is_in(SUMS)
+    told = "" if summed.all() else _GOOD
+    if summed.any():
+        told += (
+            " On CUSUM charts lower is better: a sum that climbs means more failures"
+            " than expected."
+        )
+    return told
 
 
 def _listed(judged: pl.DataFrame, side: str) -> str:
@@ -110,7 +147,8 @@ def _rules(frame: pl.DataFrame) -> Any:
     return next(r for r, title in RULE_SETS.items() if title == frame["rules"][0])
 
 
-def drawn(frame: pl.DataFrame) -> go.Figure:
+def drawn(frame: pl.DataFrame) -> list[go.Figure]:
+    """The strips of all sites, in two columns where there are many."""
     points = frame.filter(pl.col("what") == "point", pl.col("x").is_not_null())
     titles = {
         str(site): _title(rows.sort("x"))
@@ -120,7 +158,7 @@ def drawn(frame: pl.DataFrame) -> go.Figure:
     rows = ordered.with_columns(
         pl.col("site").alias("panel"),
         pl.col("site").replace_strict(titles, default="").alias("title"),
-        pl.col("chart").is_in(PLAIN).fill_null(False).alias("share"),
+        pl.col("chart").replace_strict(_SCALES, default="gap").alias("scale"),
         pl.Series("hover", [_hover(row) for row in ordered.to_dicts()], pl.String),
     )
     return figures.strips(rows)
@@ -151,7 +189,13 @@ def _hover(row: dict[str, Any]) -> str:
     lines = [f"<b>{site}</b>, {_day(row['chart'])}{day}"]
     if row["value"] is None:
         return "<br>".join([*lines, str(row["reason"] or "no value")])
-    if row["chart"] in PLAIN:
+    if row["chart"] in SUMS:
+        lines += [
+            f"sum {written(row['value'], 'number')}; the limit is"
+            f" {written(row['upper'], 'number')} ({row['limits']})",
+            f"{some(row['n'], 'batch', 'batches')} since the failure before",
+        ]
+    elif row["chart"] in PLAIN:
         share = written(row["value"], "percent")
         lines.append(f"{share}: {row['events']} of {row['n']} batches failed")
     else:
@@ -159,7 +203,7 @@ def _hover(row: dict[str, Any]) -> str:
         lines.append(
             f"{written(row['value'], 'count')} {unit} since the failure before"
         )
-    if row["centre"] is not None:
+    if row["centre"] is not None and row["chart"] not in SUMS:
         kind: Kind = "percent" if row["chart"] in PLAIN else "number"
         low, mid, high = (written(row[c], kind) for c in ("lower", "centre", "upper"))
         lines.append(f"centre {mid}, {row['limits']} limits {low} to {high}")

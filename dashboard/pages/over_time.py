@@ -5,10 +5,12 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard.analysis import alarms, over_time
+from dashboard.analysis.cusum_chart import RUN_LENGTH
 from dashboard.card import Card
 from dashboard.charting import (
     CHARTS,
     RULE_SETS,
+    SUMS,
     asked_chart,
     marks,
     site_charts,
@@ -25,7 +27,16 @@ from dashboard.viewer import Viewer
 
 PATH = "/over-time"
 
-_NAMES = {"p": "p", "laney": "Laney's p'", "g": "g", "t": "t", "xmr": "XmR"}
+_NAMES = {
+    "p": "p",
+    "laney": "Laney's p'",
+    "u": "u",
+    "g": "g",
+    "t": "t",
+    "xmr": "XmR",
+    "cusum": "CUSUM",
+    "adjusted": "CUSUM, risk-adjusted",
+}
 
 
 def found(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -38,11 +49,25 @@ def found(viewer: Viewer, filters: Filters) -> pl.DataFrame:
             pl.all(),
         )
         for (site, chart), mine in points.group_by("site", "chart", maintain_order=True)
-        if chart is not None and mine["z"].count()
+        if chart is not None and mine["centre"].count()
     ]
     if not parts:
-        return pl.DataFrame({"site": [], "rule": [], "side": []})
-    return pl.concat(parts).sort(["x", "site"], descending=[True, False])
+        return pl.DataFrame(schema=_FOUND)
+    return (
+        pl.concat(parts)
+        .sort(["x", "site"], descending=[True, False])
+        .with_columns(**_TOLD)
+    )
+
+
+# A row of these tables tells something that is known: none of it can be hidden.
+_TOLD = {"state": pl.lit("data"), "reason": pl.lit(None, pl.String)}
+_FOUND = {
+    **dict.fromkeys(("site", "chart", "rule", "side"), pl.String),
+    **dict.fromkeys(("x", "until"), pl.Date),
+    **dict.fromkeys(("value", "centre", "lower", "upper"), pl.Float64),
+    **dict.fromkeys(("limits", "state", "reason"), pl.String),
+}
 
 
 def _found_said(frame: pl.DataFrame) -> str:
@@ -60,7 +85,7 @@ def _found_said(frame: pl.DataFrame) -> str:
 
 
 def _marked(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    return marks(viewer, filters).sort("x", descending=True)
+    return marks(viewer, filters).sort("x", descending=True).with_columns(**_TOLD)
 
 
 def _marked_said(frame: pl.DataFrame) -> str:
@@ -79,7 +104,8 @@ def _marked_said(frame: pl.DataFrame) -> str:
 def _alarms(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
     return alarms.table().with_columns(
         pl.col("chart").replace_strict(_NAMES),
-        pl.col("rule_set").replace_strict(RULE_SETS),
+        pl.col("rule_set").replace_strict({**RULE_SETS, alarms.LIMIT: "its limit"}),
+        **_TOLD,
     )
 
 
@@ -93,24 +119,47 @@ def _alarms_said(frame: pl.DataFrame) -> str:
     )
 
 
+_BATCHES = ("g", "t", *SUMS)
+_BY_RULE = (
+    "The rule: good batches between failures (g) where fewer than three failures"
+    " are expected a quarter, since a rate that is mostly zero shows little; else"
+    " the share by quarter (p), or Laney's p' where quarters differ more than"
+    " chance (p under 5 %). Who may not see single batches sees quarters only."
+)
+_LIMITS = (
+    "Limits come from the first 20 points and then stay (provisional until there"
+    " are 20, none before 6). They are set anew only by a person who says why."
+)
+_SUM = (
+    "A CUSUM adds up, batch by batch, how much more likely the outcome is at doubled"
+    " odds of failing than at those expected: a failure lifts the sum, a good batch"
+    " lowers it, never below zero. Each point is a failure, with the sum after it. At"
+    f" its limit the sum gives a signal and begins again; were the odds as expected,"
+    f" it would do so once in {RUN_LENGTH} batches on average."
+)
+_EXPECTED = {
+    "cusum": "Expected is what the first 20 gaps between the site's failures say"
+    " (provisional until there are 20, nothing before 6), until a person who says why"
+    " begins anew.",
+    "adjusted": "Expected is the network's rate for each batch's product, pathway,"
+    " starting material and process: the site is set against the network here, its mix"
+    " allowed for. A person who says why may begin a sum anew.",
+}
+
+
 def _top(viewer: Viewer, filters: Filters) -> Component:
     definition = DEFINITIONS[filters.definition]
-    rule = (
-        "The rule: good batches between failures (g) where fewer than three failures"
-        " are expected a quarter, since a rate that is mostly zero shows little; else"
-        " the share by quarter (p), or Laney's p' where quarters differ more than"
-        " chance (p under 5 %). Who may not see single batches sees quarters only."
-    )
-    limits = (
-        "Limits come from the first 20 points and then stay (provisional until there"
-        " are 20, none before 6). They are set anew only by a person who says why."
-    )
-    if viewer.role in ("authority", "public") and asked_chart(filters) in ("g", "t"):
+    asked, sees = asked_chart(filters), viewer.role in ("lead", "site")
+    rule, limits = _BY_RULE, _LIMITS
+    if asked in SUMS and sees:
+        rule, limits = _SUM, _EXPECTED[asked]
+    if asked in _BATCHES and not sees:
         limits += " The chart asked for needs dates of single batches: p instead."
+    rules = switch("Rules", filters, PATH, "rules", [*RULE_SETS.items()])
     return html.Div(
         [
             switch("Chart", filters, PATH, "chart", [*CHARTS.items()]),
-            switch("Rules", filters, PATH, "rules", [*RULE_SETS.items()]),
+            None if asked in SUMS and viewer.role == "lead" else rules,
             notice(f"Failure means: {definition.title.lower()}. {rule}", limits),
         ]
     )
@@ -119,7 +168,7 @@ def _top(viewer: Viewer, filters: Filters) -> Component:
 CARDS = (
     Card(
         "over-time-charts",
-        "Each site against its own past",
+        "Each site's chart",
         charts,
         said,
         drawn,
@@ -130,7 +179,7 @@ CARDS = (
             Column("x", "Date", "date"),
             Column("events", "Failures", "count"),
             Column("n", "Batches", "count"),
-            Column("value", "Value (share, batches or days)", "number"),
+            Column("value", "Value (share, batches, days or sum)", "number"),
             Column("centre", "Centre", "number"),
             Column("lower", "Lower limit", "number"),
             Column("upper", "Upper limit", "number"),
@@ -193,8 +242,10 @@ CARDS = (
         ),
         count=lambda _f: "n = 10 000 simulated series a row",
         note="Limits from the first 20 points, then fixed, as on this page."
-        " p and Laney's p': 50 batches a point, 10 % failing; XmR: normal"
-        " values; g: every batch fails with 10 %; t: exponential days.",
+        " p and Laney's p': 50 batches a point, 10 % failing; u: 5 failures"
+        " expected a point; XmR: normal values; g and CUSUM: every batch fails"
+        " with 10 %; t: exponential days; risk-adjusted: 5, 10 or 20 %, known."
+        " A CUSUM's points are failures.",
     ),
 )
 
@@ -203,8 +254,8 @@ register(
     Page(
         PATH,
         "Over time",
-        "Has a site changed, and since when? Each site against its own past, in the"
-        " order of their names.",
+        "Has a site changed, and since when? A chart a site, in the order of their"
+        " names.",
         order=35,
         top=_top,
         foot=lambda viewer, _filters: form(viewer),

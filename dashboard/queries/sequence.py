@@ -19,7 +19,9 @@ FLAGS = (
 
 
 def sequence(viewer: Viewer, filters: Filters, flag: str) -> pl.DataFrame:
-    """site, date, failed: each counted batch for which `flag` can be told, by date.
+    """site, date, failed, strata: each counted batch for which `flag` can be told.
+
+    The strata are product, pathway, starting material and process. In order of date.
 
     The lead gets all sites that the filters ask for, a site its own, everybody else
     no row: dates of single batches are not disclosed. A batch's date is the day it
@@ -39,7 +41,8 @@ def sequence(viewer: Viewer, filters: Filters, flag: str) -> pl.DataFrame:
     )
     return snapshot.rows(
         "select r.site, coalesce(r.closed, r.final_decision, r.first_release,"
-        f" r.started) as date, r.{flag} as failed"
+        f" r.started) as date, r.{flag} as failed,"
+        " r.product, r.pathway, r.starting_material, r.process"
         " from fact_batch as r left join product as p on r.product = p.product"
         f" where r.counted and r.started is not null and r.{flag} is not null"
         f" and {period} and list_contains($named, r.site)"

@@ -1,8 +1,12 @@
+from datetime import date, timedelta
+
 import numpy as np
+import polars as pl
 import pytest
 
 from dashboard.analysis import alarms
-from dashboard.analysis.alarms import LENGTHS, SHARES, Drawn
+from dashboard.analysis.alarms import LENGTHS, SHARES, SUMMED, Drawn
+from dashboard.analysis.cusum_chart import Against, summed
 from dashboard.analysis.rules import RULES, Rule
 
 SERIES = 400
@@ -31,6 +35,29 @@ def test_a_new_simulation_agrees_with_the_table(chart: Drawn) -> None:
 @pytest.mark.parametrize("chart", SHARES)
 def test_a_long_simulation_agrees_with_the_table(chart: Drawn) -> None:
     assert max(off(chart, TABLED, seed=21)) < 4
+
+
+@pytest.mark.parametrize("against", SUMMED)
+def test_a_new_simulation_of_sums_agrees_with_the_table(against: Against) -> None:
+    series = 2000
+    for new, old in zip(alarms.summed(against, series, 20), SUMMED[against],
+                        strict=True):  # fmt: skip
+        error = np.sqrt(old * (1 - old) * (1 / series + 1 / TABLED))
+        assert abs(new - old) < 4 * error
+
+
+def test_the_simulated_sums_are_those_that_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alarms, "LENGTHS", (60,))
+    (share,) = alarms.summed("cusum", 25, seed=2)
+    failed = np.random.default_rng(2).random((25, 1100)) < alarms.RISK
+    days = [date(2020, 1, 1) + timedelta(days=k) for k in range(1100)]
+    signals = [
+        summed(pl.DataFrame({"date": days, "failed": row}), "cusum").head(60)["signals"]
+        for row in failed
+    ]
+    assert share == sum(s.list.len().sum() > 0 for s in signals) / 25
 
 
 def run_length(rules: list[Rule], seed: int) -> tuple[float, float]:
@@ -66,6 +93,6 @@ def test_the_chance_of_a_false_alarm_grows_with_points_and_meets_the_table() -> 
 
 def test_every_chart_and_rule_set_is_tabulated_once() -> None:
     table = alarms.table()
-    assert table.height == 15 == table.select("chart", "rule_set").n_unique()
+    assert table.height == 20 == table.select("chart", "rule_set").n_unique()
     assert table.filter(~(table["short"] > 0) | ~(table["short"] < table["long"])
                         ).is_empty()  # fmt: skip

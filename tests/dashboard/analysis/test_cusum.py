@@ -58,11 +58,39 @@ def test_the_run_length_of_the_chain_is_that_of_simulated_runs(
     assert exact == pytest.approx(simulated(2.0, risk, 4000), rel=0.06)
 
 
+# R 4.2.2, solve() of the exact chain where a failure lifts the sum by nine times what a
+# good batch takes off, and 45 times that is the limit.
+def test_the_run_length_is_exact_where_the_steps_are_commensurable() -> None:
+    ratio, limit = 1.608356622337316, 45 * 0.047521292622772793
+    assert average_run_length(0.08, limit, ratio) == pytest.approx(
+        692.201661277263, rel=1e-9
+    )
+    assert average_run_length(0.08, limit, ratio, 0.16) == pytest.approx(
+        66.48991744745409, rel=1e-9
+    )
+
+
+def test_the_run_length_of_a_mix_is_that_of_simulated_runs() -> None:
+    mix, runs = np.array([0.05, 0.1, 0.2]), 2000
+    generator = np.random.default_rng(3)
+    level, length = np.zeros(runs), np.zeros(runs)
+    running = np.ones(runs, dtype=bool)
+    while running.any():
+        risk = generator.choice(mix, runs)
+        failed = (generator.random(runs) < risk).astype(float)
+        level = np.maximum(0, level + scores(failed, risk, 2.0))
+        length += running
+        running &= level < 2.0
+    exact = average_run_length(mix, 2.0, 2.0)
+    error = length.std() / np.sqrt(runs)
+    assert exact == pytest.approx(length.mean(), abs=4 * error)
+
+
 def test_the_threshold_is_the_lowest_with_the_run_length_asked_for() -> None:
     threshold = threshold_for(0.08, 2.0, 500)
     assert threshold is not None
-    below = average_run_length(0.08, threshold - 0.01, 2.0, 0.08)
-    at = average_run_length(0.08, threshold, 2.0, 0.08)
+    below = average_run_length(0.08, threshold - 0.01, 2.0)
+    at = average_run_length(0.08, threshold, 2.0)
     assert below is not None and at is not None
     assert below < 500 <= at < 525
 
