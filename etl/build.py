@@ -13,15 +13,11 @@ from connectors import PocnetError
 from etl.bundle import Archive, Manifest
 from etl.check import check
 from etl.contract.schemas import SCHEMAS
-from etl.fold import Arrival, State, fold
+from etl.fold import Landed
 from etl.ledger import Failure
-from etl.mapping import REJECT_SCHEMA
 from etl.network import Network
 from etl.report import report
 from etl.store import Warehouse
-
-# Who sends what the hub itself writes; no site's slug begins like this.
-HUB = "_network"
 
 
 def build(
@@ -35,10 +31,11 @@ def build(
     odd: list[Failure] = []
     hub = {"site": _sites(network), "product": _products(network)}
     for dataset, rows in hub.items():
-        _write(warehouse, run, dataset, rows, complete=not kept)
+        warehouse.write(run, dataset, rows, complete=not kept)
     for manifests in _pending(archive, warehouse):
         odd += _land(warehouse, archive, network, run, manifests)
-    _write(warehouse, run, "report", report(warehouse, network), complete=not kept)
+    owed = report(warehouse, network)
+    warehouse.write(run, "report", owed, complete=not kept)
     return odd
 
 
@@ -66,23 +63,20 @@ def _land(
     site, dataset = new[0].site, new[0].dataset
     known = warehouse.standing(site, dataset)
     earlier = _overtaken(warehouse, archive, new)
-    replayed, arrivals = (
-        [check(archive.load(manifest), network) for manifest in manifests]
-        for manifests in (earlier, new)
-    )
-    for arrival in arrivals:
-        _assert_nothing_vanished(arrival)
-        warehouse.note(run, arrival)
-    warehouse.apply(run, fold([*replayed, *arrivals], whole=bool(earlier)))
-    return [odd for arrival in arrivals if known for odd in _oddities(arrival, known)]
+    arrivals = [check(archive.load(each), network) for each in (*earlier, *new)]
+    landed = warehouse.land(run, arrivals, whole=bool(earlier))
+    brought = [each for each in landed if each.manifest in new]
+    for each in brought:
+        _assert_nothing_vanished(each)
+    return [odd for each in brought if known for odd in _oddities(each, known)]
 
 
-def _assert_nothing_vanished(arrival: Arrival) -> None:
-    manifest = arrival.manifest
-    if manifest.read != arrival.good_rows + arrival.rejected:
+def _assert_nothing_vanished(landed: Landed) -> None:
+    manifest = landed.manifest
+    if manifest.read != landed.good_rows + landed.rejected:
         raise PocnetError(
             f"Of {manifest.read} rows of `{manifest.dataset}` from {manifest.site}, "
-            f"{arrival.good_rows} are good and {arrival.rejected} rejected, which does "
+            f"{landed.good_rows} are good and {landed.rejected} rejected, which does "
             "not add up, so the run was taken back. This is a fault of pocnet: please "
             f"report it with the bundle {manifest.name}."
         )
@@ -105,9 +99,9 @@ def _overtaken(
     return manifests[last:]
 
 
-def _oddities(arrival: Arrival, known: int) -> Iterator[Failure]:
+def _oddities(landed: Landed, known: int) -> Iterator[Failure]:
     """An answer that would empty what is known is an event, never a deletion."""
-    manifest = arrival.manifest
+    manifest = landed.manifest
     dataset = manifest.dataset
     kept = f"The {known} rows known of `{dataset}` are kept."
     for part in manifest.parts:
@@ -118,24 +112,23 @@ def _oddities(arrival: Arrival, known: int) -> Iterator[Failure]:
                 f'"{part.location}" answered with nothing. {kept} See whether the '
                 "export still works and the account may still read it.",
             )
-    if manifest.read and not arrival.good.height:
+    if manifest.read and not landed.good_rows:
         yield Failure(
             manifest.site,
             manifest.parts[0].source,
             f"Every row of `{dataset}` was refused. {kept} The rejects say why; "
             "mostly a date style or a list of codes has changed.",
         )
-
-
-def _write(
-    warehouse: Warehouse, run: int, dataset: str, rows: pl.DataFrame, *, complete: bool
-) -> None:
-    """Rows of the hub's own, which come from its settings and not from a bundle."""
-    nowhere = pl.lit(None, pl.String)
-    valid: pl.DataFrame = SCHEMAS[dataset].validate(rows, cast=True)
-    good = valid.with_columns(origin=nowhere, ref=nowhere, bundle=nowhere)
-    rejects = pl.DataFrame(schema={**REJECT_SCHEMA, "bundle": pl.String})
-    warehouse.apply(run, State(HUB, dataset, complete, good, rejects))
+    for doubt in landed.doubts:
+        source, _, location = doubt.entry.partition(": ")
+        yield Failure(
+            manifest.site,
+            source,
+            f'"{location}" lists its records without {doubt.lacking} of the '
+            f"{doubt.known} known, more than half, so none of them was taken for "
+            "deleted. If they are, pull the site once with --full; if not, see what "
+            "the account may read.",
+        )
 
 
 def _sites(network: Network) -> pl.DataFrame:

@@ -7,14 +7,15 @@ corrects.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 import polars as pl
 
-from etl.bundle import PART, Bundle
+from etl.bundle import PART, Bundle, Manifest
 from etl.contract.row_rules import row_rules
 from etl.contract.schemas import KEYS, SCHEMAS
-from etl.fold import Arrival
+from etl.fold import Arrival, Slice
 from etl.guard import shown
 from etl.mapping import REJECT_SCHEMA
 from etl.network import Network
@@ -22,6 +23,8 @@ from etl.reading import Reading, Typed, read_rows
 from etl.sentences import bound, not_owned, unknown_product
 
 ROW: Final = "_row"
+# Rows of a bundle that are checked at a time.
+SLICE: Final = 100_000
 _PLACE: Final = {ROW: pl.Int64, PART: pl.Int64, "_style": pl.Int64}
 _REPEATED: Final = {
     "row": pl.Int64,
@@ -70,24 +73,36 @@ class Known:
 
 
 def check(bundle: Bundle, network: Network) -> Arrival:
-    """A bundle with its rows checked, as it is laid over what is known."""
+    """A bundle whose rows are checked, slice by slice, when they are asked for."""
+    manifest = bundle.manifest
+    names = pl.Series([part.entry for part in manifest.parts])
+    entry = pl.col(PART).replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+    keys = bundle.keys.select("ref", "said", entry=entry)
+    return Arrival(manifest, _slices(bundle, network), keys)
+
+
+def _slices(bundle: Bundle, network: Network) -> Iterator[Slice]:
     manifest = bundle.manifest
     reading = Reading(
         manifest.site, [part.styles for part in manifest.parts], network.today()
     )
     known = _known(network, manifest.site)
-    checked = check_rows(bundle.rows.collect(), manifest.dataset, reading, known)
-    rejects = pl.concat(
-        [bundle.rejects.select(*REJECT_SCHEMA).collect(), checked.rejects]
-    )
-    return Arrival(
-        manifest=manifest,
-        good=checked.good,
-        rejects=rejects,
-        good_rows=checked.good.height + checked.repeated.height,
-        repeated=checked.repeated.height,
-        rejected=rejects["row"].n_unique(),
-    )
+    for rejects in bundle.rejects.collect_batches(chunk_size=SLICE):
+        told = rejects.select(*REJECT_SCHEMA, _entry(rejects["row"], manifest))
+        yield Slice(pl.DataFrame(), told)
+    for rows in bundle.rows.collect_batches(chunk_size=SLICE, maintain_order=True):
+        good, rejects = _judged(rows, manifest.dataset, reading, known)
+        yield Slice(
+            good.with_columns(_entry(good[ROW], manifest)),
+            rejects.with_columns(_entry(rejects["row"], manifest)),
+        )
+
+
+def _entry(rows: pl.Series, manifest: Manifest) -> pl.Series:
+    """The entry that each row was read by: entries are numbered one after the other."""
+    ends = pl.Series(accumulate(part.read for part in manifest.parts[:-1]))
+    names = pl.Series("entry", [part.entry for part in manifest.parts])
+    return names[ends.cast(pl.Int64).search_sorted(rows, side="right")]
 
 
 def check_rows(
@@ -98,6 +113,15 @@ def check_rows(
     `_row` is each row's number in the extract (its place where there is none), `_part`
     and `_style` say how it was written (the first way where they are missing).
     """
+    passed, rejects = _judged(frame, dataset, reading, known)
+    good, repeated = _once(passed, dataset)
+    return Checked(good.drop(ROW), rejects, repeated)
+
+
+def _judged(
+    frame: pl.DataFrame, dataset: str, reading: Reading, known: Known
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The good rows with `_row`, and the rejects."""
     rows = _complete(frame, dataset)
     typed = read_rows(rows, dataset, reading)
     rejects = pl.concat(
@@ -112,8 +136,7 @@ def check_rows(
     passed = typed.frame.with_columns(rows.select(ROW, origin="_origin", ref="_ref"))
     refused = rejects["row"].unique()
     good = passed.filter(~pl.col(ROW).is_in(refused.implode()))
-    good, repeated = _once(good, dataset)
-    return Checked(good.drop(ROW), _shown(rejects).sort("row"), repeated)
+    return good, _shown(rejects).sort("row")
 
 
 def _known(network: Network, site: str) -> Known:

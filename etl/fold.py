@@ -1,100 +1,261 @@
 """What several bundles of one dataset say together, in whatever order they came.
 
 A complete bundle speaks for everything its sender has, so nothing before it matters;
-the ones after it add and correct. Folding them before the warehouse is touched makes
-the state a function of the set of bundles, and writes each row at most once.
+the ones after it add, correct and take away. They are laid one over the other, by
+rank, in temporary tables beside the warehouse, before anything of it is touched: the
+state is a function of the set of bundles, each row is written at most once, and no
+bundle has to fit into memory.
+
+An incremental bundle replaces whole records: all that was said before under the same
+record of the same entry is gone unless it is said again. (Where a source has no keys of
+its own a row is just `row 3` of an answer; it cannot be known again and replaces
+nothing.) Records that the source calls deleted are gone too, and so are those missing
+from a list of all keys, unless more than half of the entry's records would go with it:
+then something is wrong with the list. An entry that was read in full beside others that
+were not speaks for all its records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
+import duckdb
 import polars as pl
 
-from etl.bundle import Manifest
-from etl.contract.schemas import KEYS
+from etl import history
+from etl.bundle import GONE, PRESENT, Manifest
+from etl.contract.schemas import KEYS, SCHEMAS
+from etl.history import REJECT, equal, names
 
-_PLACE = ["origin", "ref"]
+_PAIR: Final = "(entry varchar, record varchar)"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some checked rows of a bundle.
+
+    `good` has the columns of the schema with `origin`, `ref`, `entry` and `_row`;
+    `rejects` those of a reject frame with `entry`.
+    """
+
+    good: pl.DataFrame
+    rejects: pl.DataFrame
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """One checked bundle: typed rows, rejects, and how many rows were repeats.
+    """A bundle whose rows are checked while `slices` is gone through, which is once.
 
-    `good` has the columns of the schema with `origin` and `ref`, one row a key;
-    `repeated` counts the good rows that said a key again and are not in it.
+    `keys` has `entry`, `ref` and `said`: the records that are gone, or present.
     """
 
     manifest: Manifest
-    good: pl.DataFrame
-    rejects: pl.DataFrame
-    good_rows: int
-    repeated: int
-    rejected: int
-
-    @property
-    def complete(self) -> bool:
-        """Whether rows that are not in it are gone at the sender.
-
-        Only a full read with at least one good row is believed that far: an empty
-        answer, or one in which every row is refused, says that something broke.
-        """
-        return self.manifest.full and self.good.height > 0
+    slices: Iterable[Slice]
+    keys: pl.LazyFrame
 
 
 @dataclass(frozen=True)
-class State:
-    """What one sender says about one dataset, to be laid over what is known.
+class Doubt:
+    """A list of keys that was not believed: it lacks `lacking` of `known` records."""
 
-    `good` and `rejects` carry `bundle`, the name of the bundle that said each row.
+    entry: str
+    known: int
+    lacking: int
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a bundle came to: read = good_rows + rejected, repeated in good_rows.
+
+    It is `complete` when rows that are not in it are gone at the sender. Only a full
+    read with at least one good row is believed that far: an empty answer, or one in
+    which every row is refused, says that something broke.
     """
 
-    sender: str
-    dataset: str
-    complete: bool
-    good: pl.DataFrame
-    rejects: pl.DataFrame
+    manifest: Manifest
+    good_rows: int
+    repeated: int
+    rejected: int
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether rows that are not in it are gone at the sender."""
+        return self.manifest.full and self.good_rows > 0
 
 
-def fold(arrivals: Sequence[Arrival], *, whole: bool) -> State:
-    """The state that the arrivals leave behind, later ones superseding earlier ones.
+class Fold:
+    """The state that arrivals leave behind, to be laid over a sender's history.
 
-    `whole` says that nothing else is known of this sender and dataset from before,
-    as when a late bundle makes it necessary to replay all of them.
+    In `state` are the rows that were said, `alive` unless taken away again; `touched`
+    has the records of which nothing said before stands; `refusals` the rejects.
+    `complete` says that nothing else is known of the sender and dataset.
     """
-    ordered = sorted(arrivals, key=lambda a: a.manifest.rank)
-    last = max((i for i, a in enumerate(ordered) if a.complete), default=0)
-    counted = ordered[last:]
-    manifest = counted[0].manifest
-    return State(
-        sender=manifest.site,
-        dataset=manifest.dataset,
-        complete=whole or counted[0].complete,
-        good=_last_said(counted, list(KEYS[manifest.dataset])),
-        rejects=_still_refused(counted),
-    )
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        tables: tuple[str, str],
+        sender: str,
+        dataset: str,
+    ) -> None:
+        self._connection = connection
+        self._table, self._reject = tables
+        self._sender, self._dataset = sender, dataset
+        self._key = KEYS[dataset]
+        self.complete = False
+        columns = names((*SCHEMAS[dataset].column_names(), *history.PROVENANCE))
+        empty = f"select {columns}, 0::bigint as _row from {self._table} limit 0"
+        for name in ("said", "state"):
+            self._do(f"create or replace temp table {name} as {empty}")
+            self._do(f"alter table {name} add column alive boolean default true")
+        refused = f"select {names(REJECT)}, entry, bundle from {self._reject} limit 0"
+        for name in ("refused", "refusals"):
+            self._do(f"create or replace temp table {name} as {refused}")
+        for name in ("touched", "now", "listed"):
+            self._do(f"create or replace temp table {name} {_PAIR}")
+
+    def say(self, good: pl.DataFrame) -> None:
+        """Take in rows of the hub's own, which come from no bundle."""
+        nowhere = [pl.lit(None, pl.String).alias(n) for n in history.PROVENANCE]
+        rows = good.with_columns(*nowhere, _row=pl.int_range(pl.len()))
+        self._insert("state", rows)
+
+    def add(self, arrival: Arrival) -> Landed:
+        """Lay a bundle over those before it; they must come in the order of rank."""
+        for name in ("said", "refused", "now", "listed"):
+            self._do(f"delete from {name}")
+        bundle = pl.lit(arrival.manifest.name).alias("bundle")
+        for piece in arrival.slices:
+            self._insert("said", piece.good.with_columns(bundle))
+            rejects = piece.rejects.select(*REJECT, "entry", bundle)
+            self._insert("refused", rejects)
+        good = self._count("select count(*) from said")
+        self._once()
+        kept = self._count("select count(*) from said")
+        rejected = self._count('select count(distinct "row") from refused')
+        landed = Landed(arrival.manifest, good, good - kept, rejected)
+        if landed.complete:
+            self._begin_anew()
+            return landed
+        doubts = tuple(self._touch(arrival))
+        self._take_over()
+        return Landed(arrival.manifest, good, good - kept, rejected, doubts)
+
+    def _begin_anew(self) -> None:
+        self.complete = True
+        for old, new in (("state", "said"), ("refusals", "refused")):
+            self._do(f"delete from {old}")
+            self._do(f"insert into {old} from {new}")
+        self._do("delete from touched")
+
+    def _once(self) -> None:
+        """Keep one row a key, the last one said."""
+        hashed = f"hash({names(self._key)})"
+        rows, keys = self._row(f"select count(*), count(distinct {hashed}) from said")
+        if rows == keys:
+            return
+        self._do(
+            "delete from said as s where exists (select 1 from said as o "
+            f"where {equal(self._key, 'o', 's')} and o._row > s._row)"
+        )
+
+    def _touch(self, arrival: Arrival) -> Iterator[Doubt]:
+        """Note in `now` the records of which nothing said before stands."""
+        for source in ("said", "refused"):
+            self._do(
+                "insert into now select distinct entry, "
+                f"{history.record(source)} from {source} where ref like 'record %'"
+            )
+        self._put_keys(arrival, GONE, "now")
+        self._put_keys(arrival, PRESENT, "listed")
+        for part in arrival.manifest.parts:
+            whole = part.since is None and part.records > 0
+            bound = {"entry": part.entry}
+            if whole and self._count("select count(*) from said where entry = $entry",
+                                     bound):  # fmt: skip
+                self._do(f"insert into now {self._standing()}", bound)
+            elif part.present is not None:
+                yield from self._missing(part.entry)
+
+    def _missing(self, entry: str) -> Iterator[Doubt]:
+        """Touch the records of an entry that its list of all keys does not hold."""
+        bound = {"entry": entry}
+        lacking = f"({self._standing()} except (from listed union all from now))"
+        known = f"({self._standing()} union (from now where entry = $entry))"
+        gone = self._count(f"select count(*) from {lacking}", bound)
+        of = self._count(f"select count(*) from {known}", bound)
+        if 2 * gone > of:
+            yield Doubt(entry, of, gone)
+        else:
+            self._do(f"insert into now from {lacking}", bound)
+
+    def _standing(self) -> str:
+        """The records of an entry that stand before this bundle, good or refused."""
+        found = [
+            f"select entry, {history.record('state')} as record from state where alive",
+            f"select entry, {history.record('refusals')} as record from refusals",
+        ]
+        if not self.complete:
+            ours = f"t.closed_run is null and t.sender = '{self._sender}'"
+            key = equal(self._key, "s", "t")
+            found += [
+                f"select t.entry, {history.record('t')} as record "
+                f"from {self._table} as t where {ours} "
+                f"and not exists (select 1 from state as s where {key})",
+                f"select t.entry, {history.record('t')} as record "
+                f"from {self._reject} as t where {ours} "
+                f"and t.dataset = '{self._dataset}'",
+            ]
+        union = " union all ".join(found)
+        return (
+            f"(select distinct entry, record from ({union}) where entry = $entry "
+            "and (entry, record) not in (from touched))"
+        )
+
+    def _take_over(self) -> None:
+        record = history.record("s")
+        now = f"select 1 from now as n where n.entry = s.entry and n.record = {record}"
+        self._do(f"update state as s set alive = false where exists ({now})")
+        self._do(
+            "delete from state as s where exists (select 1 from said as o where "
+            f"{equal(self._key, 'o', 's')})"
+        )
+        self._do("insert into state from said")
+        self._do(f"delete from refusals as s where exists ({now})")
+        self._do("insert into refusals from refused")
+        self._do("insert into touched from now")
+
+    def _put_keys(self, arrival: Arrival, said: str, table: str) -> None:
+        keys = arrival.keys.filter(pl.col("said") == said)
+        for frame in keys.collect_batches(chunk_size=100_000):
+            with _registered(self._connection, frame):
+                self._do(
+                    f"insert into {table} select distinct entry, "
+                    f"{history.record('incoming')} from incoming"
+                )
+
+    def _insert(self, table: str, frame: pl.DataFrame) -> None:
+        if frame.height:
+            with _registered(self._connection, frame):
+                self._do(f"insert into {table} by name from incoming")
+
+    def _do(self, sql: str, bound: object = None) -> None:
+        self._connection.execute(sql, bound)
+
+    def _row(self, sql: str, bound: object = None) -> tuple[int, ...]:
+        answer: pl.DataFrame = self._connection.sql(sql, params=bound).pl()
+        return tuple(int(cell) for cell in answer.row(0))
+
+    def _count(self, sql: str, bound: object = None) -> int:
+        return self._row(sql, bound)[0]
 
 
-def _last_said(arrivals: Sequence[Arrival], key: list[str]) -> pl.DataFrame:
-    stacked = pl.concat([_named(a.good, a) for a in arrivals])
-    if len(arrivals) == 1:
-        return stacked
-    return stacked.unique(key, keep="last", maintain_order=True)
-
-
-def _still_refused(arrivals: Sequence[Arrival]) -> pl.DataFrame:
-    """Rejects whose place in the source was not read again by a later bundle."""
-    refused = _named(arrivals[0].rejects, arrivals[0])
-    for arrival in arrivals[1:]:
-        again = places(arrival.good, arrival.rejects)
-        kept = refused.join(again, on=_PLACE, how="anti", nulls_equal=True)
-        refused = pl.concat([kept, _named(arrival.rejects, arrival)])
-    return refused
-
-
-def places(good: pl.DataFrame, rejects: pl.DataFrame) -> pl.DataFrame:
-    """Every place in the source (`origin`, `ref`) that the rows came from, once."""
-    return pl.concat([good.select(_PLACE), rejects.select(_PLACE)]).unique()
-
-
-def _named(frame: pl.DataFrame, arrival: Arrival) -> pl.DataFrame:
-    return frame.with_columns(bundle=pl.lit(arrival.manifest.name))
+@contextmanager
+def _registered(
+    connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame
+) -> Iterator[None]:
+    connection.register("incoming", frame.to_arrow())
+    yield
+    connection.unregister("incoming")

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from etl.fold import Arrival
-from etl.history import names, same
+from etl.fold import Landed
+from etl.history import REJECT, names, record, same
 
-REJECT: Final = ("row", "origin", "ref", "column", "rule", "read", "expected")
 TABLES: Final = """
 create table if not exists run (
     run bigint, started_at timestamptz, finished_at timestamptz, state varchar);
@@ -20,12 +19,13 @@ create table if not exists source_error (
 create table if not exists bundle (
     bundle varchar, run bigint, site varchar, dataset varchar,
     extracted_at timestamptz, complete boolean, mapping varchar,
-    watermarks varchar[], records bigint, "read" bigint, good bigint,
+    watermarks varchar[], compared timestamptz[],
+    records bigint, "read" bigint, good bigint,
     repeated bigint, rejected bigint);
 create table if not exists reject (
     dataset varchar, sender varchar, "row" bigint, origin varchar, ref varchar,
     "column" varchar, rule varchar, "read" varchar, expected varchar,
-    bundle varchar, opened_run bigint, closed_run bigint);
+    entry varchar, bundle varchar, opened_run bigint, closed_run bigint);
 """
 _STANDS: Final = "sender = $sender and dataset = $dataset and closed_run is null"
 _Named = Callable[[str], str]
@@ -40,54 +40,47 @@ class Failure:
     message: str
 
 
-def entry(run: int, arrival: Arrival) -> list[object]:
+def entry(run: int, landed: Landed) -> list[object]:
     """A bundle's row in the ledger: where it stands, and what it counted."""
-    manifest = arrival.manifest
+    manifest = landed.manifest
     return [
         manifest.name,
         run,
         manifest.site,
         manifest.dataset,
         manifest.extracted_at,
-        arrival.complete,
+        landed.complete,
         manifest.mapping,
         [part.watermark for part in manifest.parts],
+        [part.compared for part in manifest.parts],
         manifest.records,
         manifest.read,
-        arrival.good_rows,
-        arrival.repeated,
-        arrival.rejected,
+        landed.good_rows,
+        landed.repeated,
+        landed.rejected,
     ]
 
 
-def rereading(reject: str, *, complete: bool) -> str:
-    """Notes in `read_again` the standing rejects whose place was read again.
+def resolving(reject: str, *, complete: bool) -> str:
+    """Closes the rejects whose record was read again and that did not come again.
 
-    `incoming` holds the places that were read; a complete state has read them all.
+    In `touched` are the records that were read; a complete state has read them all.
     """
-    place = same(("origin", "ref"), "i", "t")
-    again = f"exists (select 1 from incoming as i where {place})"
-    return (
-        f"create temp table read_again as select t.rowid as id from {reject} as t "
-        f"where {_STANDS} and {'true' if complete else again}"
-    )
-
-
-def resolving(reject: str) -> str:
-    """Closes the rejects that were read again and are not in `incoming` any more."""
+    touched = f"n.entry is not distinct from t.entry and n.record = {record('t')}"
+    again = f"exists (select 1 from touched as n where {touched})"
     return (
         f"update {reject} as t set closed_run = $run where {_STANDS} "
-        "and t.rowid in (select id from read_again) and not exists "
-        f"(select 1 from incoming as i where {same(REJECT, 'i', 't')})"
+        f"and {'true' if complete else again} and not exists "
+        f"(select 1 from refusals as i where {same(REJECT, 'i', 't')})"
     )
 
 
 def refusing(reject: str) -> str:
-    """Adds the rejects of `incoming` that do not stand already."""
-    columns = names((*REJECT, "bundle"))
+    """Adds the rejects of `refusals` that do not stand already."""
+    columns = names((*REJECT, "entry", "bundle"))
     return (
         f"insert into {reject} ({columns}, dataset, sender, opened_run) "
-        f"select {columns}, $dataset, $sender, $run from incoming as i "
+        f"select {columns}, $dataset, $sender, $run from refusals as i "
         f"where not exists (select 1 from {reject} as t "
         f"where {_STANDS} and {same(REJECT, 'i', 't')})"
     )

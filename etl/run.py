@@ -28,6 +28,7 @@ from etl.network import Network, Site
 from etl.publish import Edition, latest, publish
 from etl.published import with_library
 from etl.settings_mistakes import did_you_mean
+from etl.spool import sweep
 from etl.store import Warehouse
 
 # Most of a pull is waiting for other people's machines.
@@ -88,6 +89,7 @@ def pull(
     with _disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
         _assert_later(started, warehouse)
         archive.sweep()
+        sweep(data / "spool")
         library = [s for s in published if not _as_it_stands(s, warehouse)]
         asking = [_collection(s, warehouse, window) for s in (*chosen, *library)]
         said = _gather(asking, archive, _only(chosen, progress))
@@ -170,14 +172,17 @@ def _collection(site: Site, warehouse: Warehouse, window: Window) -> Collection:
     """The site, to be asked from where its last pull ended."""
     datasets = {rules.name for rules in site.datasets}
     marks = {name: _mark(site.slug, name, warehouse) for name in datasets}
-    return Collection(site, marks, window)
+    spool = warehouse.path.parent / "spool"
+    return Collection(site, marks, window, spool=spool)
 
 
 def _mark(site: str, dataset: str, warehouse: Warehouse) -> Mark:
     last = warehouse.bundles(site, dataset).tail(1).to_dicts()
     if not last:
         return Mark("", ())
-    return Mark(last[0]["mapping"], tuple(last[0]["watermarks"]))
+    ended = last[0]
+    watermarks, compared = tuple(ended["watermarks"]), tuple(ended["compared"])
+    return Mark(ended["mapping"], watermarks, compared)
 
 
 @dataclass(frozen=True)

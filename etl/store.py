@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import polars as pl
@@ -19,8 +20,11 @@ import polars as pl
 from connectors import PocnetError
 from etl import history, ledger
 from etl.contract.schemas import SCHEMAS
-from etl.fold import Arrival, State, places
+from etl.fold import Arrival, Fold, Landed
 from etl.ledger import Failure
+
+# Who sends what the hub itself writes; no site's slug begins like this.
+HUB: Final = "_network"
 
 
 class Warehouse:
@@ -33,9 +37,10 @@ class Warehouse:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = _open(path)
-        self.catalog = path.stem
+        self.path, self.catalog = path, path.stem
         self.connection.execute("set timezone = 'UTC'")
         self.connection.execute(ledger.TABLES)
+        self._assert_of_this_version()
         for dataset in SCHEMAS:
             self._create(dataset)
 
@@ -80,25 +85,37 @@ class Warehouse:
             ["partial" if failures else "complete", datetime.now(UTC), run],
         )
 
-    def note(self, run: int, arrival: Arrival) -> None:
-        """Enter a bundle and its counts, so that it is not applied a second time."""
-        row = ledger.entry(run, arrival)
-        marks = ", ".join("?" * len(row))
-        self.connection.execute(f"insert into bundle values ({marks})", row)
-
-    def apply(self, run: int, state: State) -> None:
-        """Lay what a sender says over what is known of it.
+    def land(
+        self, run: int, arrivals: Sequence[Arrival], *, whole: bool = False
+    ) -> list[Landed]:
+        """Lay bundles of one sender and dataset over what is known of it.
 
         A row that is unchanged stays as it is, a changed one closes its earlier
-        version, and a complete state closes the rows that it does not hold.
+        version. `whole` says that nothing else is known of this sender and dataset
+        from before, as when a late bundle makes it necessary to replay all of them.
         """
-        table, bound = self.table(state.dataset), {"run": run, "sender": state.sender}
-        closing = history.closing(table, state.dataset, complete=state.complete)
-        with self._incoming(state.good):
-            self.connection.execute(closing, bound)
-            self.connection.execute(history.opening(table, state.dataset), bound)
-        self._assert_unique(table, state)
-        self._apply_rejects(run, state)
+        manifest = arrivals[0].manifest
+        fold = self._fold(manifest.site, manifest.dataset)
+        fold.complete = whole
+        ordered = sorted(arrivals, key=lambda arrival: arrival.manifest.rank)
+        landed = [fold.add(arrival) for arrival in ordered]
+        self._apply(run, fold, manifest.site, manifest.dataset)
+        known = self.bundle_names()
+        for each in landed:
+            if each.manifest.name not in known:
+                row = ledger.entry(run, each)
+                marks = ", ".join("?" * len(row))
+                self.connection.execute(f"insert into bundle values ({marks})", row)
+        return landed
+
+    def write(
+        self, run: int, dataset: str, rows: pl.DataFrame, *, complete: bool
+    ) -> None:
+        """Rows of the hub's own, which come from its settings and not from a bundle."""
+        fold = self._fold(HUB, dataset)
+        fold.complete = complete
+        fold.say(SCHEMAS[dataset].validate(rows, cast=True))
+        self._apply(run, fold, HUB, dataset)
 
     def current(self, dataset: str) -> pl.DataFrame:
         """The contract's rows of a dataset as they stand now."""
@@ -154,36 +171,42 @@ class Warehouse:
             .with_columns(*(pl.lit(None, pl.String).alias(name) for name in texts))
             .with_columns(*(pl.lit(None, pl.Int64).alias(name) for name in runs))
         )
-        with self._incoming(frame):
-            self.connection.execute(
-                f"create table if not exists {self.table(dataset)} as from incoming"
-            )
-
-    @contextmanager
-    def _incoming(self, frame: pl.DataFrame) -> Iterator[None]:
         self.connection.register("incoming", frame.to_arrow())
-        yield
+        self.connection.execute(
+            f"create table if not exists {self.table(dataset)} as from incoming"
+        )
         self.connection.unregister("incoming")
 
-    def _apply_rejects(self, run: int, state: State) -> None:
-        table = self.table("reject")
-        of = {"sender": state.sender, "dataset": state.dataset}
-        with self._incoming(places(state.good, state.rejects)):
-            self.connection.execute(
-                ledger.rereading(table, complete=state.complete), of
+    def _assert_of_this_version(self) -> None:
+        if "compared" not in self.query("from bundle limit 0").columns:
+            raise PocnetError(
+                f"{self.path} was made by an earlier version of pocnet. Move it away "
+                "and pull: it is built again from the archive, and no site is asked "
+                "for anything twice."
             )
-        with self._incoming(state.rejects.select(*ledger.REJECT, "bundle")):
-            self.connection.execute(ledger.resolving(table), {**of, "run": run})
-            self.connection.execute(ledger.refusing(table), {**of, "run": run})
-        self.connection.execute("drop table read_again")
 
-    def _assert_unique(self, table: str, state: State) -> None:
-        repeats = self._count(
-            history.duplicated(table, state.dataset), {"sender": state.sender}
-        )
+    def _fold(self, sender: str, dataset: str) -> Fold:
+        tables = self.table(dataset), self.table("reject")
+        return Fold(self.connection, tables, sender, dataset)
+
+    def _apply(self, run: int, fold: Fold, sender: str, dataset: str) -> None:
+        table, reject = self.table(dataset), self.table("reject")
+        bound = {"run": run, "sender": sender}
+        closing = history.closing(table, dataset, complete=fold.complete)
+        self.connection.execute(closing, bound)
+        self.connection.execute(history.renaming(table, dataset), {"sender": sender})
+        self.connection.execute(history.opening(table, dataset), bound)
+        self._assert_unique(table, sender, dataset)
+        of = {**bound, "dataset": dataset}
+        resolving = ledger.resolving(reject, complete=fold.complete)
+        self.connection.execute(resolving, of)
+        self.connection.execute(ledger.refusing(reject), of)
+
+    def _assert_unique(self, table: str, sender: str, dataset: str) -> None:
+        repeats = self._count(history.duplicated(table, dataset), {"sender": sender})
         if repeats:
             raise PocnetError(
-                f"{repeats} rows of {state.sender} say a key of `{state.dataset}` "
+                f"{repeats} rows of {sender} say a key of `{dataset}` "
                 "twice after the change, so the run was taken back. This is a fault "
                 "of pocnet: please report it with the versions of pocnet and DuckDB."
             )

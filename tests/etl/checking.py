@@ -1,12 +1,15 @@
 """Rows to check, and what the check makes of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from etl.check import Checked, Known, check_rows
-from etl.contract.schemas import SCHEMAS
+from etl.bundle import Bundle, Manifest
+from etl.check import Checked, Known, check, check_rows
+from etl.contract.schemas import KEYS, SCHEMAS
+from etl.network import Network
 from etl.reading import Reading
 
 Cells = Mapping[str, str | None]
@@ -79,4 +82,36 @@ def spanish(dataset: str) -> Reading:
         "alpha",
         [dict.fromkeys(SCHEMAS[dataset].column_names(), SPANISH)],
         READING.today,
+    )
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A whole bundle as the hub sees it, once a key."""
+
+    manifest: Manifest
+    good: pl.DataFrame
+    rejects: pl.DataFrame
+    good_rows: int
+
+    @property
+    def repeated(self) -> int:
+        return self.good_rows - self.good.height
+
+    @property
+    def rejected(self) -> int:
+        return self.rejects["row"].n_unique()
+
+
+def arrived(bundle: Bundle, network: Network) -> Arrived:
+    """What the hub makes of a bundle, all slices together."""
+    dataset = bundle.manifest.dataset
+    pieces = list(check(bundle, network).slices)
+    good = pl.concat(piece.good for piece in pieces if piece.good.width)
+    once = good.unique(KEYS[dataset], keep="last", maintain_order=True)
+    return Arrived(
+        bundle.manifest,
+        once.drop("_row", "entry"),
+        pl.concat(piece.rejects for piece in pieces).drop("entry"),
+        good.height,
     )

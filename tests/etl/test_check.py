@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.bundle import Bundle, Manifest, Part
-from etl.check import Known, check, check_rows
+from etl.check import Known, check_rows
 from etl.contract.schemas import KEYS, SCHEMAS, SENT
 from etl.mapping import REJECT_SCHEMA
 from etl.network import load_network
@@ -16,6 +16,7 @@ from tests.etl.checking import (
     KNOWN,
     READING,
     RESULT,
+    arrived,
     checked,
     mapped,
     rules,
@@ -220,7 +221,7 @@ def test_a_bundle_is_checked_by_what_the_settings_say(tmp_path):
         read=6,
         parts=(part,),
     )
-    arrival = check(Bundle(manifest, rows.lazy(), stopped.lazy()), network)
+    arrival = arrived(Bundle(manifest, rows.lazy(), stopped.lazy()), network)
     assert arrival.good["site"].to_list() == ["beta", "alpha"]
     assert (arrival.good_rows, arrival.repeated, arrival.rejected) == (3, 1, 3)
     assert arrival.good_rows + arrival.rejected == manifest.read

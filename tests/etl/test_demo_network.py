@@ -10,15 +10,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from connectors.standins import serve
-from etl.check import check
 from etl.collect import Collection, Window
 from etl.contract.schemas import KEYS, SENT
 from etl.demo import Plan, World, demo_environ, generate, standin_sites, write_network
 from etl.demo.entries import sent
-from etl.fold import Arrival
 from etl.network import Network, check_network, load_network
 from etl.pseudonym import PSEUDONYM
 from etl.rules import find
+from tests.etl.checking import Arrived, arrived
 from tests.etl.drawn import rows_drawn
 
 Key = tuple[str, str]
@@ -32,7 +31,7 @@ class Written:
     folder: Path
     truth: dict
     network: Network
-    arrived: dict[Key, Arrival]
+    arrived: dict[Key, Arrived]
 
     def counts(self) -> dict[Key, dict[str, int]]:
         """The counts that the truth file expects, by sender and dataset."""
@@ -50,14 +49,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
         yield Written(world, folder, truth, network, _arrived(network))
 
 
-def _arrived(network: Network) -> dict[Key, Arrival]:
-    arrived: dict[Key, Arrival] = {}
+def _arrived(network: Network) -> dict[Key, Arrived]:
+    found: dict[Key, Arrived] = {}
     for slug, site in network.sites.items():
         collection = Collection(site, {}, Window(full=True))
         for bundle in collection.bundles(lambda step: None, threading.Event()):
-            arrived[slug, bundle.manifest.dataset] = check(bundle, network)
+            found[slug, bundle.manifest.dataset] = arrived(bundle, network)
         assert collection.failures == []
-    return arrived
+    return found
 
 
 def _files(folder: Path) -> dict[str, str]:

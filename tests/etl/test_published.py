@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from connectors import ConfigError
-from etl.check import check
 from etl.collect import Collection, Window
 from etl.comparison import compare, compare_specifications
 from etl.contract.schemas import SCHEMAS
@@ -15,6 +14,7 @@ from etl.outcome import batch_outcomes
 from etl.published import COHORTS, cohorts, sources, with_library
 from etl.replay import in_force, judge
 from etl.specification import criteria_from
+from tests.etl.checking import arrived
 
 NETWORK = '[network]\nname = "Members"\n'
 MEMBER = """\
@@ -42,7 +42,7 @@ def arrivals(network):
     for site in network.sites.values():
         collection = Collection(site, {}, Window())
         for bundle in collection.bundles(lambda step: None, Event()):
-            found.append(check(bundle, network))
+            found.append(arrived(bundle, network))
         assert collection.failures == []
     return found
 

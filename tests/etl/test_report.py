@@ -6,7 +6,7 @@ import pytest
 
 from etl.bundle import Manifest, Part
 from etl.contract.schemas import SCHEMAS
-from etl.fold import Arrival, fold
+from etl.fold import Arrival, Slice
 from etl.mapping import REJECT_SCHEMA
 from etl.network import Network, load_network
 from etl.report import report
@@ -47,10 +47,12 @@ def land(
         parts=(part,),
     )
     none = pl.DataFrame(schema=REJECT_SCHEMA)
-    arrival = Arrival(manifest, good, none, good.height, 0, 0)
+    entry = pl.lit("main: *").alias("entry")
+    rows = good.with_columns(entry, _row=pl.int_range(pl.len(), dtype=pl.Int64))
+    piece = Slice(rows, none.with_columns(entry))
+    keys = pl.LazyFrame(schema=["entry", "ref", "said"])
     with warehouse.run(PULLED) as run:
-        warehouse.note(run, arrival)
-        warehouse.apply(run, fold([arrival], whole=False))
+        warehouse.land(run, [Arrival(manifest, [piece], keys)])
 
 
 def batches(*starts: date) -> pl.DataFrame:
