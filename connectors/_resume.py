@@ -1,9 +1,10 @@
-"""Where a broken read goes on: what a connector must remember between two pulls."""
+"""When a read begins and where a broken one goes on: what lasts between two pulls."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors._page import Source
@@ -33,3 +34,12 @@ def resumed(source: Source, since: str | None) -> Mapping[str, Any] | None:
             "the note of where the last pull broke off is damaged; pull everything"
         )
     return place
+
+
+def begun(clock: datetime | None) -> str:
+    """The instant at which a read begins, by whichever clock is behind.
+
+    A server whose clock is late stamps a change with a time that has passed here.
+    """
+    now = datetime.now(UTC)
+    return min(now, clock or now).astimezone(UTC).isoformat(timespec="seconds")

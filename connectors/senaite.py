@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr
 
 from connectors._http import Client
 from connectors._page import Extract, Page, Source
-from connectors._resume import resume_at, resumed
+from connectors._resume import begun, resume_at, resumed
 from connectors._settings import Settings, WebAddress, instant, settings
 from connectors._text import flatten, record_frame
 
@@ -76,9 +76,9 @@ def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]
     """
     place = resumed(source, since)
     since = place["since"] if place else since
-    begun = place["begun"] if place else datetime.now(UTC).isoformat(timespec="seconds")
     with _Lims(source, extract) as lims:
         done, after = (place["done"], place["after"]) if place else (0, "")
+        start = place["begun"] if place else lims.begun
         if since is None:
             found = lims.search(lims.everything, done, after)
         else:
@@ -87,15 +87,15 @@ def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]
         for items in found:
             done, held = done + len(items), held + items
             if len(held) >= KEYS:
-                at = resume_at(since=since, begun=begun, done=done, after=_key(held))
-                yield _page(held, extract, begun, at if since is None else None)
+                at = resume_at(since=since, begun=start, done=done, after=_key(held))
+                yield _page(held, extract, start, at if since is None else None)
                 held = []
         if not done and since is None and not lims.read.may_be_empty:
             raise source.error(
                 f"SENAITE lists no {extract.location} at all; check the rights of the "
                 f"user, `from`, or set read.may_be_empty = true if there are none yet"
             )
-    yield _page(held, extract, begun, None)
+    yield _page(held, extract, start, None)
 
 
 def present(source: Source, extract: Extract) -> Iterator[pl.Series]:
@@ -139,6 +139,7 @@ class _Lims:
         self.everything.append(limit)
         secret = self._options.password.get_secret_value()
         basic = self._options.sign_in == "basic"
+        self.begun = ""
         self._client = Client(
             source,
             per_minute=self._options.requests_per_minute,
@@ -153,6 +154,7 @@ class _Lims:
             form = {"__ac_name": self._options.user, "__ac_password": secret}
             self._client.post(f"{self._url('login')}", form)
         self._expect_known()
+        self.begun = begun(self._client.clock)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -200,7 +202,7 @@ class _Lims:
         asked = [("catalog", catalog), ("limit", "1"), *_since(late)]
         of_type = [pair for pair in self.of_type if pair[0] == "portal_type"]
         kind = [("portal_type", "AnalysisRequest")] if catalog == SAMPLES else of_type
-        return self._ask([*asked, *kind])["count"] == 0
+        return bool(self._ask([*asked, *kind])["count"] == 0)
 
     def search(
         self, asked: Params, done: int = 0, after: str = ""

@@ -18,10 +18,12 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 
 from connectors._errors import ConfigError
+from connectors._standin_elabftw import Elabftw
+from connectors._standin_labkey import LabkeyFolder
 from connectors._standin_redcap import RedcapProject
 from connectors._standin_rest import RestApi
 
-__all__ = ["RedcapProject", "RestApi", "Standin", "serve"]
+__all__ = ["Elabftw", "LabkeyFolder", "RedcapProject", "RestApi", "Standin", "serve"]
 
 
 class Standin(Protocol):
