@@ -134,6 +134,8 @@ class Delivery:
             received += len(block)
             if received > self._most:
                 raise self._too_large(file, "goes on without end")
+            if file.size is not None and received > file.size:
+                break
             if spent > PATIENCE + received / SLOWEST:
                 raise self._source.error(
                     f"{file.path} arrives too slowly; pull again later"

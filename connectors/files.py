@@ -19,6 +19,7 @@ from pathlib import Path
 
 from connectors._drop import Delivery, Drop
 from connectors._drop_folder import Folder
+from connectors._drop_remote import remote
 from connectors._drop_settings import Options
 from connectors._errors import ConfigError
 from connectors._file_kinds import Content, Read, file_frames
@@ -73,7 +74,7 @@ def _opened(source: Source, options: Options) -> AbstractContextManager[Drop]:
     """The drop, by the one way that its settings name."""
     if options.folder:
         return nullcontext(Folder(source, options.folder))
-    raise source.error("soon")
+    return remote(source, options)
 
 
 def _pages(
