@@ -208,6 +208,18 @@ _BATCHES = (
         good=False,
     ),
     _share(
+        "replay",
+        (
+            "Would fail another specification",
+            "Says what a difference in criteria costs, in the sites' own batches.",
+        ),
+        (
+            Count("replay_figure", "low", "tested batches with a failed requirement"),
+            Count("replay_batch", "batch", "tested batches that can be judged"),
+        ),
+        good=False,
+    ),
+    _share(
         "failure_cause",
         ("Stage and category of failure", "Says where in the process to look first."),
         (

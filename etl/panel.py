@@ -77,6 +77,26 @@ class Panel:
     height: int
     answers: Mapping[Question, Intervals | Words]
 
+    def part(self, start: int, stop: int) -> "Panel":
+        """The batches from one position to before another, without a copy."""
+        here = slice(start, stop)
+        parts = {
+            question: Words(each.place[here], each.texts)
+            if isinstance(each, Words)
+            else Intervals(each.low[here], each.high[here])
+            for question, each in self.answers.items()
+        }
+        return Panel(stop - start, parts)
+
+    def to(self, question: Question) -> Intervals | Words:
+        """What the batches answered; nothing, where nobody ever asked it."""
+        if question in self.answers:
+            return self.answers[question]
+        if question.in_words:
+            return Words(np.zeros(self.height, np.uint8), (None,))
+        nothing = np.full(self.height, np.nan)
+        return Intervals(nothing, nothing)
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -162,7 +182,7 @@ def judged(batches: Panel, specification: pl.DataFrame) -> Tally:
     Requirements of status `release` at any gate; an or-group is one of them.
     """
     demands = [
-        [_Arm(batches.answers[question], item) for question, item in arms]
+        [_Arm(batches.to(question), item) for question, item in arms]
         for arms in _demands(specification)
     ]
     shape = batches.height
@@ -180,6 +200,29 @@ def judged(batches: Panel, specification: pl.DataFrame) -> Tally:
         list(threads.map(block, range(0, shape, BLOCK)))
     cause[failed != 1] = 0
     return Tally(passed, failed, cause, len(demands))
+
+
+def demanded(specification: pl.DataFrame) -> dict[str, list[int]]:
+    """The requirements (from 1) of a specification, by what they are about.
+
+    A parameter may be asked at several gates; an or-group goes by its name.
+    """
+    about: dict[str, list[int]] = {}
+    for number, arms in enumerate(requirements(criteria_from(specification)), start=1):
+        about.setdefault(arms[0].alternatives or arms[0].parameter, []).append(number)
+    return about
+
+
+def failing(
+    batches: Panel, specification: pl.DataFrame, numbers: Sequence[int]
+) -> Flags:
+    """The batches that fail any of these requirements of a specification."""
+    demands = [*_demands(specification)]
+    fails = np.zeros(batches.height, np.bool_)
+    for number in numbers:
+        arms = [_Arm(batches.to(q), item) for q, item in demands[number - 1]]
+        fails |= _met(arms, slice(None))[1]
+    return fails
 
 
 def _met(arms: Sequence["_Arm"], here: slice) -> tuple[Flags, Flags]:

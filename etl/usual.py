@@ -85,6 +85,31 @@ def usual_outcomes(
     )
 
 
+def counted_as(specification: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+    """A specification asked in the cells in which a site counts, test by test.
+
+    Both are criteria of one site and version. A site that reports the viability of its
+    CD3+ cells has no result for another's limit on all cells; judged by that limit in
+    its own cells the numbers are compared, not the methods. What the site has no test
+    for is asked as it is written.
+    """
+    mine = _cells(criteria_from(own))
+    items = criteria_from(specification)
+    theirs = _cells(items)
+    populations = [
+        _other_population(mine.get(test_of(i), ()), theirs[test_of(i)]) or i.population
+        for i in items
+    ]
+    return specification.with_columns(pl.Series("population", populations, pl.String))
+
+
+def _cells(items: Sequence[Criterion]) -> Asked:
+    asked: dict[Test, Cell] = {}
+    for item in items:
+        asked[test_of(item)] = (*asked.get(test_of(item), ()), item)
+    return asked
+
+
 @dataclass(frozen=True)
 class _Version:
     """One version of a site's specification of a product, test by test."""
@@ -111,10 +136,7 @@ def _versions(criteria: pl.DataFrame) -> Iterator[tuple[Version, Asked]]:
         return item.site, item.product, item.spec_version
 
     for version, items in groupby(sorted(criteria_from(criteria), key=key), key):
-        asked: dict[Test, Cell] = {}
-        for item in items:
-            asked[test_of(item)] = (*asked.get(test_of(item), ()), item)
-        yield version, asked
+        yield version, _cells(tuple(items))
 
 
 def _in_force(versions: Sequence[_Version], as_of: date) -> list[Asked]:

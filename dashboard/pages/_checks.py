@@ -28,7 +28,7 @@ def discordant(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     return queries.discordances(viewer, filters)
 
 
-def _discordant_said(frame: pl.DataFrame) -> str:
+def discordant_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return NOT_YOURS
     errors = frame.filter(pl.col("severity") == "error")
@@ -84,7 +84,7 @@ CARDS = (
         "quality-discordance",
         "Decisions that do not follow from results",
         discordant,
-        _discordant_said,
+        discordant_said,
         metric="discordance",
         columns=(
             Column("batch", "Batch"),

@@ -39,6 +39,9 @@ from dashboard.queries.quality import (
     source_errors,
 )
 from dashboard.queries.quality import counts as row_counts
+from dashboard.queries.replay import COUNTS as REPLAY_COUNTS
+from dashboard.queries.replay import OWN as OWN_SPECIFICATION
+from dashboard.queries.replay import Under, causes, replayed
 from dashboard.queries.sequence import sequence, silent_months
 from dashboard.queries.slots import (
     agreed_completeness,
@@ -57,7 +60,10 @@ from dashboard.queries.snapshot import (
 )
 
 __all__ = [
+    "OWN_SPECIFICATION",
     "POOLS",
+    "REPLAY_COUNTS",
+    "Under",
     "NoSnapshotError",
     "about",
     "agreement",
@@ -69,6 +75,7 @@ __all__ = [
     "awaiting_final",
     "batches",
     "capacity",
+    "causes",
     "cohorts",
     "completeness",
     "counts",
@@ -94,6 +101,7 @@ __all__ = [
     "products",
     "queue",
     "rejects",
+    "replayed",
     "reports",
     "row_counts",
     "rule_counts",

@@ -16,6 +16,7 @@ import polars as pl
 from etl import rules
 from etl.contract.schemas import SCHEMAS
 from etl.outcome import batch_outcomes, discordance
+from etl.panel_tables import panel_tables
 from etl.replay import in_force, judge
 from etl.usual import usual_criteria, usual_outcomes
 
@@ -32,6 +33,8 @@ def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
     _judge(connection, as_of)
     for _, statement in statements():
         connection.execute(statement)
+    for table, frame in panel_tables(lambda sql: connection.sql(sql).pl()).items():
+        _create(connection, table, frame)
     _find(connection)
     connection.execute("drop table network_day")
 

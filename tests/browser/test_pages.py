@@ -15,6 +15,7 @@ PAGES = (
     "/re-manufacture",
     "/turnaround",
     "/harmonisation",
+    "/replay",
     "/capacity",
     "/quality",
     "/site",

@@ -23,6 +23,14 @@ LABORATORY = Viewer("site", site="elbmarsch")
 VIEWERS = [LEAD, AUTHORITY, SITE, LABORATORY, PUBLIC]
 EACH = [(column, f"{column}_of") for column in (d.column for d in DEFINITIONS.values())]
 BOTH = ("no_product", "no_product_of")
+
+
+def of_cd19() -> queries.Under:
+    """One member's specification of the product that most sites make."""
+    sql = "from criterion where site = 'manzanera' and product = 'car-t-cd19'"
+    return queries.Under(queries.current().rows(sql))
+
+
 # Every question that is asked with a viewer and filters; `by` names all its groups.
 ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "agreement": lambda v, f: queries.agreement(v, "car-t-cd19", "manzanera"),
@@ -32,6 +40,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "batches": queries.batches,
     "capacity": lambda v, f: queries.capacity(v, f, ("site", "resource", "month")),
     "completeness": queries.completeness,
+    "causes": lambda v, f: queries.causes(v, f, "car-t-cd19", of_cd19()),
     "counts": lambda v, f: queries.counts(v, f, BOTH, ("site", "product", "pathway")),
     "criteria": lambda v, f: queries.criteria(v, f),
     "discordances": queries.discordances,
@@ -52,6 +61,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "parameters": queries.parameters,
     "queue": queries.queue,
     "rejects": queries.rejects,
+    "replayed": lambda v, f: queries.replayed(v, f, "car-t-cd19", {}),
     "reports": queries.reports,
     "row_counts": queries.row_counts,
     "rule_counts": queries.rule_counts,
@@ -66,7 +76,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 }
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
-    "POOLS", "NoSnapshotError", "about", "agreed_completeness", "answering_from",
+    "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under", "NoSnapshotError", "about", "agreed_completeness", "answering_from",
     "audience_rule", "cohorts", "current", "previous", "products", "runs",
 }  # fmt: skip
 COUNTED = {

@@ -1,0 +1,229 @@
+"""Every batch judged again: what would have become of it under any specification.
+
+The answers were brought to the questions' units when the run published; here they are
+laid against limits, and only counts of batches leave, as `disclose` left them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from dashboard.analysis import versions
+from dashboard.filters import Filters
+from dashboard.queries.batches import conditions
+from dashboard.queries.disclosure import SCOPE, disclose, scope
+from dashboard.queries.snapshot import Snapshot, current
+from dashboard.viewer import Viewer
+from etl.contract.schemas import SCHEMAS
+from etl.panel import Flags, Panel, Tally, demanded, failing, judged
+from etl.panel_tables import read_panel
+from etl.usual import counted_as
+
+OWN: Final = "own"
+COUNTS: Final = ("n", "passed", "sole", "shared", "undetermined")
+_PRODUCTS_KEPT: Final = 16
+_TALLIES_KEPT: Final = 256
+_SPECIFICATION: Final = SCHEMAS["criterion"].create_empty().schema
+_CAUSE: Final = {"cause": pl.String, "failed": pl.Boolean, "sole": pl.Boolean}
+
+
+@dataclass(frozen=True)
+class Under:
+    """A specification to be judged under, and how.
+
+    `literally` asks it in the very cells it names; otherwise each site is asked in the
+    cells in which it counts (`etl.usual.counted_as`).
+    """
+
+    criteria: pl.DataFrame
+    literally: bool = False
+
+    @property
+    def said(self) -> tuple[tuple[object, ...], ...]:
+        """What it asks, as a value that can be compared."""
+        return tuple(self.criteria.select([*_SPECIFICATION]).rows())
+
+
+def replayed(
+    viewer: Viewer, filters: Filters, product: str, specifications: Mapping[str, Under]
+) -> pl.DataFrame:
+    """One row a site (or pool) and specification: how many of its batches would pass.
+
+    `OWN` is added to them: each batch under its site's version in force when it was
+    made. Of `n` ended batches that came to their tests, `passed`; `sole` and `shared`
+    fail, in one requirement or in several; `undetermined` lack a result that would
+    decide.
+    """
+    snapshot = current()
+    chosen = _chosen(snapshot, viewer, filters, product)
+    members = _members(snapshot, product)
+    fates = {OWN: _own(chosen)}
+    for name, under in specifications.items():
+        tally = _tally(members, under.said, under.literally)
+        if tally.asked:
+            fates[name] = _flags(tally, chosen)
+    parts = [
+        _grouped(chosen, fate.with_columns(specification=pl.lit(name)), COUNTS[1:])
+        for name, fate in fates.items()
+    ]
+    return disclose(snapshot, viewer, pl.concat(parts), COUNTS)
+
+
+def causes(
+    viewer: Viewer, filters: Filters, product: str, under: Under
+) -> pl.DataFrame:
+    """One row a site (or pool) and requirement: batches that fail it, or it alone.
+
+    `cause` is the parameter, or the name of an or-group; `sole` of the `failed` fail
+    nothing else.
+    """
+    snapshot = current()
+    chosen = _chosen(snapshot, viewer, filters, product)
+    members = _members(snapshot, product)
+    here = chosen["position"].to_numpy()
+    alone = _tally(members, under.said, under.literally).cause[here]
+    empty = pl.DataFrame(schema=_CAUSE)
+    parts = [_grouped(chosen.clear(), empty, ("failed", "sole"))]
+    for name, numbers in demanded(under.criteria).items():
+        fails = members.failing(under, numbers)[here]
+        sole = np.isin(alone, numbers)
+        flags = pl.DataFrame({"cause": name, "failed": fails, "sole": sole})
+        parts.append(_grouped(chosen, flags, ("failed", "sole")))
+    return disclose(snapshot, viewer, pl.concat(parts), ("n", "failed", "sole"))
+
+
+@dataclass(frozen=True, eq=False)
+class _Members:
+    """A product's batches, site by site, and what each site asks of its own today."""
+
+    panel: Panel
+    spans: tuple[tuple[str, int, int], ...]
+    own: Mapping[str, pl.DataFrame]
+
+    def judged(self, under: Under) -> Tally:
+        """Every batch under one specification."""
+        parts = [
+            judged(self.panel.part(first, last), self._asked(site, under))
+            for site, first, last in self.spans
+        ]
+        none = np.zeros(0, np.uint8)
+        return Tally(
+            np.concatenate([none, *(part.passed for part in parts)]),
+            np.concatenate([none, *(part.failed for part in parts)]),
+            np.concatenate([none, *(part.cause for part in parts)]),
+            parts[0].asked if parts else 0,
+        )
+
+    def failing(self, under: Under, numbers: list[int]) -> Flags:
+        """The batches that fail any of these of its requirements."""
+        parts = [
+            failing(self.panel.part(first, last), self._asked(site, under), numbers)
+            for site, first, last in self.spans
+        ]
+        return np.concatenate([np.zeros(0, np.bool_), *parts])
+
+    def _asked(self, site: str, under: Under) -> pl.DataFrame:
+        own = self.own.get(site)
+        if under.literally or own is None:
+            return under.criteria
+        return counted_as(under.criteria, own)
+
+
+@lru_cache(maxsize=_PRODUCTS_KEPT)
+def _members(snapshot: Snapshot, product: str) -> _Members:
+    batches = snapshot.rows(
+        "select site, min(position), max(position) + 1 from replay_batch"
+        " where product = $product group by site order by min(position)",
+        {"product": product},
+    )
+    criteria = snapshot.rows(
+        "select *, (valid_from is null or valid_from <= cast($day as date))"
+        " and (valid_to is null or valid_to >= cast($day as date)) as current"
+        " from criterion where product = $product",
+        {"product": product, "day": snapshot.as_of},
+    )
+    held = versions.in_force(criteria).partition_by("site", as_dict=True)
+    return _Members(
+        read_panel(snapshot.rows, product),
+        tuple(batches.iter_rows()),
+        {str(site): rows for (site,), rows in held.items()},
+    )
+
+
+@lru_cache(maxsize=_TALLIES_KEPT)
+def _tally(
+    members: _Members, said: tuple[tuple[object, ...], ...], literally: bool
+) -> Tally:
+    """Kept by what is asked: viewers and filters only choose from it."""
+    criteria = pl.DataFrame([*said], schema=_SPECIFICATION, orient="row")
+    return members.judged(Under(criteria, literally))
+
+
+def _chosen(
+    snapshot: Snapshot, viewer: Viewer, filters: Filters, product: str
+) -> pl.DataFrame:
+    """The batches to be judged: position in the panel, heading, fate by own criteria.
+
+    A batch that was lost before its harvest has no results to judge.
+    """
+    condition, parameters = conditions(filters)
+    begun = condition.replace("r.month", "cast(date_trunc('month', r.started) as date)")
+    return snapshot.rows(
+        "select b.position, s.shown as site, r.site as member, o.failed,"
+        " o.undetermined from replay_batch as b"
+        " join fact_batch as r on b.site = r.site and b.batch = r.batch"
+        " left join (select site, batch, sum(failed) as failed,"
+        " sum(undetermined) as undetermined from gate_outcome group by all) as o"
+        " on b.site = o.site and b.batch = o.batch"
+        f" join {SCOPE} as s on r.site = s.site"
+        " left join product as p on r.product = p.product"
+        " where b.product = $panel and r.counted"
+        " and r.ended_as not in ('in_process', 'terminated')"
+        f" and {begun} order by b.position",
+        {
+            "panel": product,
+            **scope(snapshot, viewer, filters).parameters,
+            **parameters,
+        },
+    )
+
+
+def _flags(tally: Tally, chosen: pl.DataFrame) -> pl.DataFrame:
+    position = chosen["position"].to_numpy()
+    failed = tally.failed[position]
+    return pl.DataFrame(
+        {
+            "passed": tally.passes[position],
+            "sole": failed == 1,
+            "shared": failed > 1,
+            "undetermined": tally.undetermined[position],
+        }
+    )
+
+
+def _own(chosen: pl.DataFrame) -> pl.DataFrame:
+    """As judged result by result when the run published, by the version in force."""
+    failed, unknown = pl.col("failed"), pl.col("undetermined")
+    return chosen.select(
+        ((failed == 0) & (unknown == 0)).fill_null(False).alias("passed"),
+        (failed == 1).fill_null(False).alias("sole"),
+        (failed > 1).fill_null(False).alias("shared"),
+        ((failed == 0) & (unknown > 0)).fill_null(True).alias("undetermined"),
+    )
+
+
+def _grouped(
+    chosen: pl.DataFrame, flags: pl.DataFrame, columns: tuple[str, ...]
+) -> pl.DataFrame:
+    """The flags' sums by heading, and by what they are about (their other column)."""
+    both = pl.concat([chosen.select("site", "member"), flags], how="horizontal")
+    about = [name for name in flags.columns if name not in columns]
+    return both.group_by("site", *about, maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("n"),
+        *(pl.col(name).sum().cast(pl.Int64) for name in columns),
+        pl.col("member").n_unique().alias("pooled_from"),
+    )
