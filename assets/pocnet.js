@@ -122,7 +122,20 @@
   }
 
   function linked(cell) {
-    return make("a", { href: cell.path + shared(window.location.search) }, cell.words);
+    const href = cell.site ? batches(cell.site) : cell.path + shared(window.location.search);
+    return make("a", { href }, cell.words);
+  }
+
+  // Where the batches behind a site's point are listed, as everything else is asked now.
+  function batches(site) {
+    const params = new URLSearchParams(window.location.search);
+    params.set("site", site);
+    return "/failures" + written(params) + "#failure-batches";
+  }
+
+  function behind(clicked) {
+    const site = clicked && clicked.points[0].customdata;
+    if (site) window.location.assign(batches(site));
   }
 
   // Short cells stay on one line and long ones get room: no column of single words.
@@ -136,7 +149,7 @@
   function row(table, line) {
     const cells = line.cells.map((cell, i) => {
       const look = { class: "is-" + table.columns[i].kind + table.lengths[i] };
-      const inside = typeof cell === "string" ? [cell] : cell.path ? [linked(cell)] : signed(table.states[cell.state], null, true);
+      const inside = typeof cell === "string" ? [cell] : cell.words ? [linked(cell)] : signed(table.states[cell.state], null, true);
       return i ? make("td", look, ...inside) : make("th", { scope: "row", ...look }, ...inside);
     });
     if (table.states) {
@@ -180,5 +193,5 @@
     attributeFilter: ["data-table"],
   });
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { pocnet: { apply, navigate } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { pocnet: { apply, navigate, behind } });
 })();

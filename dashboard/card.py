@@ -112,15 +112,21 @@ def _figures(
 ) -> Component:
     if not isinstance(drawn, list):
         return _figure(card, drawn, sentence)
-    each: list[Component] = [_figure(card, figure, sentence) for figure in drawn]
+    each: list[Component] = [
+        _figure(card, figure, sentence, i) for i, figure in enumerate(drawn)
+    ]
     return html.Div(each, className="beside")
 
 
-def _figure(card: Card, figure: go.Figure, sentence: str) -> Component:
+def _figure(card: Card, figure: go.Figure, sentence: str, place: int = 0) -> Component:
     height = figure.layout.height or card.height
     narrowest = (figure.layout.meta or {}).get("min_width")
     graph = dcc.Graph(
-        figure=figure, config=_CONFIG, responsive=True, style={"height": f"{height}px"}
+        id=f"{card.id}-figure{place or ''}",
+        figure=figure,
+        config=_CONFIG,
+        responsive=True,
+        style={"height": f"{height}px"},
     )
     drawing = html.Div(
         graph,

@@ -26,13 +26,14 @@ Kind = Literal[
     "words",
     "parameter",
     "page",
+    "behind",
     "count",
     "percent",
     "number",
     "days",
     "date",
 ]
-TEXTS = ("text", "site", "sites", "sites", "words", "parameter", "page", "date")
+TEXTS = ("text", "site", "sites", "words", "parameter", "page", "behind", "date")
 Tone = Literal["good", "bad", "watch", "plain"]
 
 HIDDEN = ("not_reported", "suppressed", "not_applicable")
@@ -46,7 +47,8 @@ class Column:
     percent holds a share (0.08 is written 8.0 %), days a number of days. Names are
     written where site (sites: a list of them) holds slugs, words the codes of a
     vocabulary, parameter those of tests.
-    page holds a path, written as a link that keeps the reader's filters.
+    page holds a path, written as a link that keeps the reader's filters; behind a
+    site, written as a link to the list of its batches for those who may see that.
     """
 
     name: str

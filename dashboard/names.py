@@ -15,6 +15,12 @@ def site_names(slugs: list[str]) -> str:
     return "; ".join(site_name(slug) for slug in slugs)
 
 
+def may_list(site: str) -> bool:
+    """Whether the viewer may see single batches under this heading; a pool has none."""
+    viewer = current_request().viewer
+    return site not in POOLS and (viewer.role == "lead" or viewer.site == site)
+
+
 def words(code: str) -> str:
     """A code as it is read: `hospital_exemption`, hospital exemption."""
     return code.replace("_", " ")

@@ -10,8 +10,10 @@ from dashboard import queries
 from dashboard.analysis import funnel, intervals, multiple
 from dashboard.analysis.funnel import Scheme, Widening
 from dashboard.analysis.overdispersion import Overdispersion, overdispersion
+from dashboard.components import Column
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
+from dashboard.names import may_list
 from dashboard.viewer import Viewer
 
 VERDICTS = {
@@ -26,6 +28,16 @@ WIDTHS: Mapping[str, str] = {
     "multiplicative": "chance times φ",
     "additive": "chance and τ² between sites",
 }
+
+
+# The site of a row once more, as a link to the batches that its point stands for.
+BEHIND = Column("site", "Behind it", "behind")
+
+
+def behind(frame: pl.DataFrame) -> pl.Series:
+    """For each site the one whose batches a click leads to; null where none may be."""
+    sites = [site if may_list(site) else None for site in frame["site"]]
+    return pl.Series("behind", sites, pl.String)
 
 
 def compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard.components import HIDDEN, Column, Kind, aria, written
+from dashboard.names import may_list
 from dashboard.theme import STATES
 
 MOST_ROWS = 200
@@ -40,8 +41,8 @@ def content(
 ) -> dict[str, object]:
     """What the browser builds the table from: texts only, never markup.
 
-    `cells` holds texts, a state's name where its sign stands for a hidden value, or a
-    page's path and title where a link stands;
+    `cells` holds texts, a state's name where its sign stands for a hidden value, a
+    page's path and title where a link stands, or a site whose batches it leads to;
     `state` is null in a table in which every row is data.
     """
     columns = columns or _columns(frame)
@@ -79,17 +80,29 @@ def _row(
     row: Mapping[str, object], columns: Sequence[Column], states: bool
 ) -> dict[str, object]:
     state = str(row.get("state") or "data")
-    cells = [
-        {"state": state}
-        if row[c.name] is None and state in HIDDEN
-        else _link(str(row[c.name]))
-        if c.kind == "page"
-        else written(row[c.name], c.kind)
-        for c in columns
-    ]
+    cells = [_cell(row[c.name], c.kind, state) for c in columns]
     if not states:
         return {"cells": cells}
     return {"cells": cells, "state": state, "reason": row.get("reason")}
+
+
+def _cell(value: object, kind: Kind, state: str) -> str | dict[str, str]:
+    if value is None and state in HIDDEN:
+        return {"state": state}
+    match kind:
+        case "page":
+            return _link(str(value))
+        case "behind":
+            return _behind(str(value))
+        case _:
+            return written(value, kind)
+
+
+def _behind(site: str) -> str | dict[str, str]:
+    """A link to the batches of a site, where the viewer may see them one by one."""
+    if may_list(site):
+        return {"site": site, "words": "batches"}
+    return "counts only"
 
 
 def _link(path: str) -> dict[str, str]:

@@ -81,13 +81,18 @@ def marker(flag: str) -> dict[str, object]:
 
 def cut(label: object, width: int = 26) -> str:
     """A label short enough for an axis on a telephone; the hover has all of it."""
-    return textwrap.shorten(str(label), width, placeholder="…")
+    return _tidy(textwrap.shorten(str(label), width, placeholder="…"))
 
 
 def wrapped(label: object, width: int = 24) -> str:
     """A label of at most two lines for an axis; the hover has all of it."""
     lines = textwrap.wrap(str(label), width, max_lines=2, placeholder="…")
-    return "<br>".join(lines)
+    return _tidy("<br>".join(lines))
+
+
+def _tidy(text: str) -> str:
+    """No comma left hanging where a label was cut."""
+    return text.replace(",…", "…")
 
 
 def by_position(axis: Sequence[object]) -> dict[str, object]:

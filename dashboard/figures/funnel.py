@@ -31,10 +31,11 @@ def funnel(
 ) -> go.Figure:
     """Points at (n, value) with shape by flag, under the limit curves.
 
-    `frame`: label, n, value (share), flag, state, reason, and `hover` when there is
-    more to say. `curve`: n, low998, low95, centre, high95, high998, as shares. Shape
-    and words come from `flag`, which is the exact count rule; the curve is a guide to
-    the eye, interpolated between neighbouring counts (Spiegelhalter 2005).
+    `frame`: label, n, value (share), flag, state, reason, `hover` when there is more to
+    say, and `behind`, the site whose batches a click on the point leads to. `curve`: n,
+    low998, low95, centre, high95, high998, as shares. Shape and words come from `flag`,
+    which is the exact count rule; the curve is a guide to the eye, interpolated between
+    neighbouring counts (Spiegelhalter 2005).
     """
     if (blank := nothing(frame)) is not None:
         return blank
@@ -95,5 +96,6 @@ def _points(
         textposition=_sides(points, widest) if named else None,
         hovertext=column(points, "hover", None) if "hover" in points.columns else said,
         hoverinfo="text",
+        customdata=column(points, "behind", None),
         cliponaxis=False,
     )

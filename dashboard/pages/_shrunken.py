@@ -9,7 +9,7 @@ from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
 from dashboard.names import site_name, some
-from dashboard.rates import all_sites, compared
+from dashboard.rates import BEHIND, all_sites, compared
 from dashboard.viewer import Viewer
 
 _LIKELY = 0.975
@@ -106,6 +106,7 @@ CARD = Card(
         Column("weight", "Weight of its own batches", "percent"),
         Column("rank_lower", "Rank may be from", "count"),
         Column("rank_upper", "to", "count"),
+        BEHIND,
     ),
     metric="no_product",
     note="Beta-binomial empirical Bayes: the sites' own spread decides how far a small"

@@ -16,9 +16,11 @@ from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_name, some
 from dashboard.rates import (
+    BEHIND,
     VERDICTS,
     all_sites,
     allowance,
+    behind,
     drawable,
     scheme_of,
 )
@@ -174,6 +176,7 @@ def _drawn(frame: pl.DataFrame) -> go.Figure:
         .alias("state"),
         "reason",
         pl.Series("hover", map(_hover, frame.to_dicts()), pl.String),
+        behind(frame),
     )
     return figures.ratios(points, _curve(frame))
 
@@ -238,6 +241,7 @@ RATIOS = (
     Column("p_value", "p", "number"),
     Column("p_value_adjusted", "p, adjusted", "number"),
     Column("verdict", "Compared with what was expected"),
+    BEHIND,
 )
 CARDS = (
     Card(

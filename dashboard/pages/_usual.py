@@ -10,7 +10,14 @@ from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
 from dashboard.names import site_name, site_names, some
-from dashboard.rates import all_sites, allowance, compared_by, curve
+from dashboard.rates import (
+    BEHIND,
+    all_sites,
+    allowance,
+    behind,
+    compared_by,
+    curve,
+)
 from dashboard.viewer import Viewer
 
 COLUMNS = ("fails_usual", "fails_usual_of")
@@ -88,6 +95,7 @@ def _drawn(frame: pl.DataFrame) -> go.Figure:
         .alias("state"),
         "reason",
         pl.Series("hover", map(_hover, frame.to_dicts()), pl.String),
+        behind(frame),
     )
     return figures.funnel(points, curve(frame), value="share that would fail")
 
@@ -125,6 +133,7 @@ CARD = Card(
         Column("p_value", "p", "number"),
         Column("p_value_adjusted", "p, adjusted", "number"),
         Column("verdict", "Compared with the network"),
+        BEHIND,
     ),
     count=lambda f: f"n = {written(int(f['n'].sum() or 0), 'count')} judged batches",
     metric="fails_usual",

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 import polars as pl
-from dash import html
+from dash import ClientsideFunction, Input, clientside_callback, html
 from dash.development.base_component import Component
 
 from dashboard import figures, queries
@@ -15,6 +15,7 @@ from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_name, site_names, some
 from dashboard.pages import (
+    _behind,
     _cohorts,
     _definitions,
     _fairness,
@@ -22,11 +23,12 @@ from dashboard.pages import (
     _standardised,
     _usual,
 )
-from dashboard.rates import allowance, compared, curve
+from dashboard.rates import BEHIND, allowance, behind, compared, curve
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
 PATH = "/failures"
+_SELDOM = 0.5
 
 _POINTS = (
     Column("site", "Site", "site"),
@@ -40,19 +42,7 @@ _POINTS = (
     Column("p_value", "p", "number"),
     Column("p_value_adjusted", "p, adjusted", "number"),
     Column("verdict", "Compared with the network"),
-)
-
-_BATCHES = (
-    Column("batch", "Batch"),
-    Column("site", "Site", "site"),
-    Column("product", "Product"),
-    Column("pathway", "Pathway", "words"),
-    Column("trial", "Trial"),
-    Column("started", "Started", "date"),
-    Column("ended", "Ended", "date"),
-    Column("outcome", "Outcome", "words"),
-    Column("failure_stage", "Lost in", "words"),
-    Column("failure_category", "Lost to", "words"),
+    BEHIND,
 )
 
 
@@ -86,6 +76,7 @@ def _drawn(frame: pl.DataFrame) -> go.Figure:
         "state",
         "reason",
         pl.Series("hover", [_hover(row) for row in frame.to_dicts()], pl.String),
+        behind(frame),
     )
     if frame.filter("compared").is_empty():
         return figures.empty("No site can be compared in this selection.")
@@ -99,13 +90,26 @@ def _hover(row: dict[str, object]) -> str:
         f"{row['events']} of {row['n']} batches failed",
         str(row["verdict"]),
     ]
+    if row["flag_at95"] is not None:
+        lines.append(f"above the 95 % limit at {row['flag_at95']} failures or more")
     if row["flag_at998"] is not None:
-        lines.append(f"flagged (99.8 %) at {row['flag_at998']} failures or more")
+        lines.append(f"above the 99.8 % limit at {row['flag_at998']} or more")
+    if row["low_at95"] is not None:
+        lines.append(f"below the 95 % limit at {row['low_at95']} or fewer")
+    if row["low_at998"] is not None:
+        lines.append(f"below the 99.8 % limit at {row['low_at998']} or fewer")
     if row["power_double"] is not None:
-        lines.append(f"a doubled rate would be seen {row['power_double']:.0%} of times")
+        lines.append(_power(float(str(row["power_double"])), row["n"]))
     if row["reason"]:
         lines.append(str(row["reason"]))
     return "<br>".join(lines)
+
+
+def _power(chance: float, n: object) -> str:
+    """What a site of this size could have shown, in words."""
+    if chance < _SELDOM:
+        return f"{n} batches are too few: a doubled rate would mostly go unseen"
+    return f"a doubled rate would be above the 99.8 % limit {chance:.0%} of the time"
 
 
 def network_causes(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -187,22 +191,6 @@ def _parameter_drawn(frame: pl.DataFrame) -> go.Figure:
     return figures.caterpillar(rows, "share of judged criteria that failed", True)
 
 
-def lost(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """The batches behind the points, for those who may see batches."""
-    definition = DEFINITIONS[filters.definition]
-    return queries.batches(viewer, filters, flag=definition.column)
-
-
-def _lost_said(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "No batch to list: there is none, or you may see counts only."
-    return (
-        f"{some(frame.height, 'batch', 'batches')} failed by the definition in force,"
-        " the latest first; each is named by its pseudonym, which only its site can"
-        " lead back."
-    )
-
-
 def _top(viewer: Viewer, filters: Filters) -> Component:
     options = [(name, d.title) for name, d in DEFINITIONS.items()]
     definition = DEFINITIONS[filters.definition]
@@ -213,6 +201,13 @@ def _top(viewer: Viewer, filters: Filters) -> Component:
     links = switch("What counts as failure", filters, PATH, "definition", options)
     return html.Div([links, notice(sentence), _fairness.widths(viewer, filters, PATH)])
 
+
+for _funnel in ("failure-funnel", "failure-usual", "failure-standardised"):
+    clientside_callback(
+        ClientsideFunction("pocnet", "behind"),
+        Input(f"{_funnel}-figure", "clickData"),
+        prevent_initial_call=True,
+    )
 
 register(
     __name__,
@@ -234,7 +229,8 @@ register(
                 metric="no_product",
                 note="Flagged by the exact count rule: more failures than the 99.9 %"
                 " quantile of the binomial, or fewer than the 0.1 % one. The curves"
-                " are interpolated between counts and only guide the eye.",
+                " are interpolated between counts and only guide the eye. A click on a"
+                " point lists its batches, where you may see them.",
                 height=460,
             ),
             *_fairness.CARDS,
@@ -277,14 +273,7 @@ register(
                 width="half",
             ),
             _cohorts.CARD,
-            Card(
-                "failure-batches",
-                "The batches behind the points",
-                lost,
-                _lost_said,
-                columns=_BATCHES,
-                count=lambda f: some(f.height, "batch", "batches"),
-            ),
+            _behind.CARD,
         ),
     ),
 )

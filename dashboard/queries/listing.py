@@ -8,7 +8,7 @@ from dashboard.queries.disclosure import DATA, scope
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
-MOST_BATCHES = 1000
+MOST_BATCHES = 50_000
 _COLUMNS = (
     "site, batch, product, pathway, trial, attempt, started, harvested, first_release,"
     " final_decision, infused, ended, outcome, ended_as, released_as, failure_stage,"
@@ -24,9 +24,10 @@ def batches(viewer: Viewer, filters: Filters, flag: str | None = None) -> pl.Dat
     viewer who may see counts only gets none.
     """
     snapshot = current()
+    named = scope(snapshot, viewer, filters).named
     allowed = {
-        "lead": scope(snapshot, viewer, filters).named,
-        "site": tuple(s for s in (viewer.site,) if s),
+        "lead": named,
+        "site": tuple(s for s in named if s == viewer.site),
     }.get(viewer.role, ())
     condition, parameters = conditions(filters)
     period = condition.replace(
