@@ -150,11 +150,14 @@ class Collection:
                 return None
             entry = Entry(self.site, rules, start, mapping, spool)
             self._fill(entry)
+            if not self._comparable(entry):
+                spool.clear()
+                entry = Entry(self.site, rules, Start(), mapping, spool)
+                self._fill(entry)
         except Exception as error:
             self._note(source, error)
             return None
         else:
-            self._compare(entry)
             return entry
         finally:
             self._done += 1
@@ -175,16 +178,19 @@ class Collection:
             entry.keep()
             raise
 
-    def _compare(self, entry: Entry) -> None:
-        """Have all keys listed where that is due; without the list it stays due."""
+    def _comparable(self, entry: Entry) -> bool:
+        """Have all keys listed where that is due; false if everything must be read.
+
+        Where the list cannot be had what is new still counts, and the list stays due.
+        """
         source = self.site.sources[str(entry.rules.source)]
         keys = open_keys(source) if entry.start.comparing else None
-        if keys is None:
-            return
         try:
-            entry.compare(self._in_time(keys(entry.rules.extract)))
+            listed = keys and self._in_time(keys(entry.rules.extract))
+            return listed is None or entry.compare(listed)
         except Exception as error:
             self._note(source.name, error)
+            return True
 
     def _in_time(self, keys: Iterator[pl.Series]) -> Iterator[pl.Series]:
         for refs in keys:

@@ -114,14 +114,20 @@ class Entry:
             self.keep()
         return read
 
-    def compare(self, keys: Iterable[pl.Series]) -> None:
-        """Take in the refs of all records that the source has now."""
+    def compare(self, keys: Iterable[pl.Series]) -> bool:
+        """Take in the refs of all records there are; whether they can be compared.
+
+        Without a key of the source's own, `row 3` is another record every time.
+        """
         listed = 0
         for refs in keys:
+            if not refs.str.starts_with("record ").all():
+                return False
             self._add_keys(refs, PRESENT)
             self.spool.settle()
             listed += len(refs)
         self.present = listed
+        return True
 
     def keep(self) -> None:
         """Lay down what was read, if the source can go on from there."""

@@ -147,8 +147,8 @@ def _find_columns(
     blocks = _blocks(dataset)
     named = {name for block in blocks for name in block.sources}
     named |= {block.when for block in blocks if block.when}
-    # A system that has no record at all often names no columns either.
-    if not frame.width:
+    # A system that has no record to say often names no columns, or its key alone.
+    if not frame.height:
         return {name: name for name in named}
     there = {_key(name): name for name in reversed(frame.columns)}
     there |= {name: name for name in frame.columns}
@@ -187,8 +187,8 @@ def _source(name: str) -> pl.Expr:
 
 def _records(page: Page, found: Mapping[str, str]) -> pl.DataFrame:
     frame = page.frame
-    if not frame.width:
-        frame = pl.DataFrame(schema=dict.fromkeys(found, pl.String))
+    if not frame.height:
+        frame = pl.DataFrame(schema=dict.fromkeys(found.values(), pl.String))
     return frame.select(
         pl.int_range(pl.len()).alias("_record"),
         page.refs.cast(pl.String).alias("_ref"),
