@@ -24,15 +24,16 @@ def in_confinement(
 ) -> dict[str, object] | None:
     """What the process said, None if it was ended by its limits."""
     arguments = (str(network), str(package), site, name, str(memory))
-    done = subprocess.run(
-        [sys.executable, "-m", "etl.confined", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=4 * SECONDS,
-        check=False,
-    )
-    if done.returncode:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "etl.confined", *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=4 * SECONDS,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return None
     said: dict[str, object] = json.loads(done.stdout)
     return said

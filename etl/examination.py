@@ -64,10 +64,10 @@ def examine(archive: Archive, manifest: Manifest, network: Network) -> Receipt:
             _assert_places(keys, ("ref",))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable() from error
-    arrival = check(bundle, network)
-    if manifest.read != arrival.good_rows + arrival.rejected:
+    receipt = receipt_of(network.name, check(bundle, network))
+    if receipt.read != receipt.good + receipt.rejected:
         raise _miscounted("its rows and rejects are not what was read")
-    return receipt_of(network.name, arrival)
+    return receipt
 
 
 def examined(archive: Archive, manifest: Manifest, network: Network) -> Receipt:
@@ -160,8 +160,8 @@ def _assert_counts(bundle: Bundle) -> None:
     numbers = bundle.rows.select(pl.col(ROW).cast(pl.Int64)).collect()[ROW]
     refused = bundle.rejects.select(pl.col("row").unique()).collect()["row"]
     every = pl.concat([numbers, refused.rename(ROW)])
-    whole = every.null_count() == 0 and every.n_unique() == len(every)
-    if not whole or len(every) != manifest.read:
+    counted = len(every) == manifest.read
+    if not counted or not every.sort().equals(pl.int_range(len(every), eager=True)):
         raise _miscounted("its rows and rejects are not what was read")
     said = bundle.keys.group_by(PART, "said").len().collect().sort(PART, "said")
     due = [

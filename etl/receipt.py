@@ -7,9 +7,12 @@ expected, so that it can be mended where it was written.
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from etl.contract.schemas import KEYS
 from etl.fold import Arrival
 from etl.signature import RefusedError, Signed
 
@@ -64,9 +67,19 @@ class Receipt(BaseModel):
 
 
 def receipt_of(network: str, arrival: Arrival) -> Receipt:
-    """What is answered to a bundle that was let in and checked."""
+    """What is answered to a bundle that was let in; its rows are checked meanwhile."""
     manifest, names = arrival.manifest, [*Reject.model_fields]
-    rejects = arrival.rejects.lazy().sort("row").head(_LISTED).select(names)
+    key = pl.struct(KEYS[manifest.dataset]).hash()
+    said: list[pl.Series] = []
+    refused: list[pl.Series] = []
+    listed: list[dict[str, Any]] = []
+    for piece in arrival.slices:
+        if piece.good.height:
+            said.append(piece.good.select(key.alias("key"))["key"])
+        refused.append(piece.rejects["row"].unique())
+        if len(listed) < _LISTED:
+            listed += piece.rejects.select(names).head(_LISTED).rows(named=True)
+    good = sum(map(len, said))
     return Receipt(
         network=network,
         site=manifest.site,
@@ -75,20 +88,20 @@ def receipt_of(network: str, arrival: Arrival) -> Receipt:
         accepted=True,
         records=manifest.records,
         read=manifest.read,
-        good=arrival.good_rows,
-        repeated=arrival.repeated,
-        rejected=arrival.rejected,
-        rejects=tuple(Reject(**row) for row in rejects.collect().iter_rows(named=True)),
+        good=good,
+        repeated=good - (pl.concat(said).n_unique() if said else 0),
+        rejected=pl.concat(refused).n_unique() if refused else 0,
+        rejects=tuple(Reject(**row) for row in listed[:_LISTED]),
     )
 
 
-def refusal_of(signed: Signed, dataset: str, error: RefusedError) -> Receipt:
+def refusal_of(signed: Signed, error: RefusedError) -> Receipt:
     """What is answered to a known site whose bundle was not let in."""
     claim = signed.claim
     return Receipt(
         network=claim.network,
         site=claim.site,
-        dataset=dataset,
+        dataset="",
         bundle=claim.manifest,
         accepted=False,
         rule=error.rule,

@@ -10,8 +10,9 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +23,12 @@ from etl.confined import MEMORY, in_confinement
 from etl.examination import too_large
 from etl.network import Network
 from etl.package import SUFFIX, Unpacked, unpack
-from etl.receipt import Receipt
+from etl.receipt import Receipt, refusal_of
 from etl.signature import RefusedError, Signed
 from etl.sound import load_desk
 
+# What a killed reception left so long ago, nobody is at work on any more.
+_FORGOTTEN: Final = 86_400
 RECEIPT: Final = ".receipt.json"
 Examination = Callable[[Path, Unpacked], Receipt]
 
@@ -40,6 +43,18 @@ def confined(folder: Path, unpacked: Unpacked, memory: int = MEMORY) -> Receipt:
     if "refused" in said:
         raise RefusedError(str(said["refused"]), str(said["message"]))
     return Receipt.model_validate(said)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one package; `refused` says why it was not let in.
+
+    A stranger's package has no receipt.
+    """
+
+    package: Path
+    receipt: Receipt | None
+    refused: RefusedError | None = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +82,46 @@ class Reception:
         with _opened(package) as file:
             return self.receive_from(file, _claimed_name(package))
 
-    def receive_from(self, file: BinaryIO, name: str | None = None) -> Receipt:
-        """The same for a package that is open already, perhaps named by its hash."""
+    def answer(self, package: Path) -> Answer:
+        """The same with a refusal as an answer, because others may be good."""
+        known: list[Signed] = []
+        try:
+            with _opened(package) as file:
+                receipt = self.receive_from(file, _claimed_name(package), known.append)
+        except RefusedError as error:
+            refusal = refusal_of(known[0], error) if known else None
+            return Answer(package, refusal, error)
+        return Answer(package, receipt)
+
+    def collect(self, package: Path) -> Answer:
+        """The answer to a package of a drop folder, left beside it for its sender.
+
+        What a known site has sent is taken away; what a stranger has left stays, for
+        the hub's data manager to look at.
+        """
+        answer = self.answer(package)
+        if answer.receipt:
+            put(package.with_name(package.name + RECEIPT), answer.receipt.to_bytes())
+            package.unlink()
+        return answer
+
+    def receive_from(
+        self,
+        file: BinaryIO,
+        name: str | None = None,
+        admitted: Callable[[Signed], None] = lambda signed: None,
+    ) -> Receipt:
+        """The same for a package that is open already, perhaps named by its hash.
+
+        `admitted` hears who sent it, once that is sure.
+        """
+
+        def admit(signed: Signed) -> None:
+            self.admit(signed)
+            admitted(signed)
+
         with self._aside() as aside:
-            unpacked = unpack(file, self.admit, aside)
+            unpacked = unpack(file, admit, aside)
             if name not in (None, unpacked.name):
                 raise RefusedError(
                     "altered",
@@ -126,11 +177,21 @@ class Reception:
         """A folder on the same disk as the archive, gone afterwards."""
         desk = self.folder / "data" / "reception"
         desk.mkdir(parents=True, exist_ok=True)
+        for litter in desk.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - litter.stat().st_mtime > _FORGOTTEN:
+                    shutil.rmtree(litter, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(dir=desk))
         try:
             yield aside
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def packages_in(folder: Path) -> list[Path]:
+    """The packages that lie in a drop folder, or in a folder of it for each site."""
+    found = [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*/*{SUFFIX}")]
+    return sorted(found, key=lambda path: (path.parent, path.name))
 
 
 def put(target: Path, content: bytes, aside: Path | None = None) -> None:

@@ -27,6 +27,7 @@ from etl.ledger import Failure
 from etl.network import Network, Site
 from etl.publish import Edition, latest, publish
 from etl.published import with_library
+from etl.rotation import remembering, sent_to
 from etl.settings_mistakes import did_you_mean
 from etl.spool import sweep
 from etl.store import Warehouse
@@ -75,6 +76,7 @@ def pull(
 ) -> RunResult:
     """Ask the sites (all, unless named), and publish what is known then.
 
+    A site that sends for itself is not asked; what was received of it is built in.
     The published library goes along every time, through the same steps and unseen. A
     site that fails is noted and keeps what is known of it. `failures` are those of
     sites that could not even be asked, because their file has a mistake. ConfigError
@@ -87,7 +89,7 @@ def pull(
     archive, snapshots = Archive(data / "archive"), data / "snapshots"
     started = datetime.now(UTC)
     with _disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
-        _assert_later(started, warehouse)
+        _assert_later(started, chosen, warehouse)
         archive.sweep()
         sweep(data / "spool")
         library = [s for s in published if not _as_it_stands(s, warehouse)]
@@ -116,9 +118,11 @@ def _disk_errors(data: Path) -> Iterator[None]:
         ) from error
 
 
-def _assert_later(started: datetime, warehouse: Warehouse) -> None:
+def _assert_later(
+    started: datetime, asked: Sequence[Site], warehouse: Warehouse
+) -> None:
     """What is extracted now must rank after all that was extracted before."""
-    newest = warehouse.newest()
+    newest = warehouse.newest([site.slug for site in asked])
     if newest is not None and newest >= started:
         raise PocnetError(
             f"This machine's clock says {started:%Y-%m-%d %H:%M} (UTC), but a bundle "
@@ -155,7 +159,13 @@ def _chosen(network: Network, sites: Sequence[str]) -> list[Site]:
         if slug not in network.sites:
             hint = did_you_mean(slug, network.sites)
             raise ConfigError(f'There is no site "{slug}" in this network{hint}.')
-    return [s for s in network.sites.values() if not sites or s.slug in sites]
+        if network.sites[slug].agent:
+            raise ConfigError(
+                f"{slug} sends for itself, with `pocnet agent` at the site. What has "
+                "been received is built in by a pull without --site."
+            )
+    asked = [s for s in network.sites.values() if s.agent is None]
+    return [s for s in asked if not sites or s.slug in sites]
 
 
 def _as_it_stands(site: Site, warehouse: Warehouse) -> bool:
@@ -173,7 +183,8 @@ def _collection(site: Site, warehouse: Warehouse, window: Window) -> Collection:
     datasets = {rules.name for rules in site.datasets}
     marks = {name: _mark(site.slug, name, warehouse) for name in datasets}
     spool = warehouse.path.parent / "spool"
-    return Collection(site, marks, window, spool=spool)
+    known = remembering(site, lambda: sent_to(warehouse, site.slug))
+    return Collection(known, marks, window, spool=spool)
 
 
 def _mark(site: str, dataset: str, warehouse: Warehouse) -> Mark:

@@ -9,7 +9,9 @@ key is turned away before anything else is read.
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -104,6 +106,17 @@ def new_key() -> tuple[str, str]:
         serialization.NoEncryption(),
     )
     return pem.decode(), _public(private)
+
+
+def written_key(file: Path, private_key: str) -> None:
+    """Write a private key where only this account can read it.
+
+    FileExistsError if there is such a file: a key that is lost cannot be made again.
+    """
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as opened:
+        os.fchmod(handle, 0o600)
+        opened.write(private_key)
 
 
 def sign(claim: Claim, private_key: str) -> Signed:

@@ -138,10 +138,12 @@ class Warehouse:
             [site, dataset],
         )
 
-    def newest(self) -> datetime | None:
-        """When the newest bundle was extracted, None before the first."""
+    def newest(self, sites: Sequence[str]) -> datetime | None:
+        """When the newest bundle of these sites was extracted, None without any."""
         newest: datetime | None = self.query(
-            "select max(extracted_at) as newest from bundle"
+            "select max(extracted_at) as newest from bundle "
+            "where list_contains(?, site)",
+            [list(sites)],
         )["newest"][0]
         return newest
 

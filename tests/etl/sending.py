@@ -20,7 +20,12 @@ from etl.signature import Claim, Signed, new_key, sign
 from etl.sound import load_desk
 from tests.etl.drops import SITES, edit, write_network
 
-PRIVATE, PUBLIC = new_key()
+PRIVATE = """\
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEINxdAxDBXK1LSKm0zpOdSObsIfVa1UhLn6vl3PHk1Bmp
+-----END PRIVATE KEY-----
+"""
+PUBLIC = "035bbc9c6833228fca95d234fca59b6953357036ffa0be767cf009425bd4eff9"
 STRANGE, _ = new_key()
 AT = datetime(2026, 11, 16, 4, 30, tzinfo=UTC)
 NETWORK = "Test network"

@@ -1,0 +1,125 @@
+"""What would leave a site, shown to the site before anything does.
+
+The same steps as in earnest, over the first page of each source, and nothing is
+written: each column that would leave, where it comes from and what is done to it, and
+three rows as they would go.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from connectors import Page, SourceError, open_source
+from etl.contract.schemas import SCHEMAS
+from etl.entry import Entry, Start
+from etl.network import Site
+from etl.pseudonym import pseudonym_columns
+from etl.settings import ColumnRule, DatasetRules
+
+SAMPLE: Final = 3
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column that would leave: ours, where it comes from, what is done to it."""
+
+    column: str
+    origin: str
+    treatment: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One `[[dataset]]` entry as it would leave.
+
+    `rows` are at most three of them; `staying` are the columns of the source that no
+    mapping names, which are read into nothing; `stopped` counts the rows of the first
+    page that the gate or the mapping stops. `problem` says why nothing could be read.
+    """
+
+    dataset: str
+    location: str
+    fields: tuple[Field, ...]
+    rows: pl.DataFrame
+    staying: tuple[str, ...] = ()
+    stopped: int = 0
+    problem: str = ""
+
+
+def previews(site: Site) -> Iterator[Preview]:
+    """Each entry of the site as it would leave; sources are asked for one page."""
+    for rules in site.datasets:
+        entry = Entry(site, rules, Start())
+        fields = tuple(_fields(site, rules))
+        empty = Preview(rules.name, rules.location, fields, pl.DataFrame())
+        try:
+            page = _first_page(site, rules)
+        except SourceError as error:
+            yield Preview(**{**vars(empty), "problem": error.message})
+            continue
+        if page is None:
+            yield empty
+            continue
+        entry.add(page)
+        rows = entry.rows(0, 0).head(SAMPLE).collect()
+        stopped = entry.rejects(0).select(pl.col("row").n_unique()).collect().item()
+        named = [field.column for field in fields if field.column in rows.columns]
+        yield Preview(
+            rules.name,
+            rules.location,
+            fields,
+            rows.select(named),
+            _staying(page, rules),
+            stopped,
+        )
+
+
+def _first_page(site: Site, rules: DatasetRules) -> Page | None:
+    read = open_source(site.sources[str(rules.source)])
+    return next(iter(read(rules.extract, None)), None)
+
+
+def _fields(site: Site, rules: DatasetRules) -> Iterator[Field]:
+    blocks = [each.columns for each in rules.each] or [{}]
+    every = [{**rules.columns, **block} for block in blocks]
+    for column in SCHEMAS[rules.name].columns():
+        said = [_origin(block[column]) for block in every if column in block]
+        if said:
+            origin = ", ".join(dict.fromkeys(said))
+            yield Field(column, origin, _treatment(site, rules, column, every))
+    yield Field("_origin", "name of the file, sheet, table or path", _places(site))
+    yield Field("_ref", "line, row or record", _places(site))
+
+
+def _origin(rule: ColumnRule) -> str:
+    if rule.column is None:
+        return f"constant {rule.constant}"
+    return f'column "{rule.column}"' + " through codes" * bool(rule.codes)
+
+
+def _treatment(
+    site: Site,
+    rules: DatasetRules,
+    column: str,
+    blocks: list[dict[str, ColumnRule]],
+) -> str:
+    definition = SCHEMAS[rules.name].columns()[column]
+    kind = (definition.metadata or {}).get("kind")
+    if site.privacy and column in pseudonym_columns(rules.name):
+        return f"pseudonym with key {site.privacy.key_id}"
+    if site.privacy and site.privacy.coarsen == "week" and kind == "date":
+        return "Monday of its week"
+    constant = all(b[column].column is None for b in blocks if column in b)
+    return "plain, the mapping's own" if constant else "plain, past the gate"
+
+
+def _places(site: Site) -> str:
+    return "plain, numbers of the site's own as pseudonyms" if site.privacy else "plain"
+
+
+def _staying(page: Page, rules: DatasetRules) -> tuple[str, ...]:
+    blocks = [rules.columns, *(each.columns for each in rules.each)]
+    named = {rule.column for block in blocks for rule in block.values()}
+    return tuple(name for name in page.frame.columns if name.strip() not in named)
