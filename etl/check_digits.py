@@ -37,9 +37,7 @@ def is_personnummer(digits: str) -> bool:
     """A Swedish personal or coordination number: a birth date and a Luhn digit."""
     short = digits[-10:]
     month, day = int(short[2:4]), int(short[4:6])
-    doubled = [int(d) * (2 - i % 2) for i, d in enumerate(short)]
-    luhn = sum(n // 10 + n % 10 for n in doubled) % 10 == 0
-    return luhn and 1 <= month <= 12 and (1 <= day <= 31 or 61 <= day <= 91)
+    return _luhn(short) and 1 <= month <= 12 and (1 <= day <= 31 or 61 <= day <= 91)
 
 
 def is_codice_fiscale(text: str) -> bool:
@@ -61,12 +59,80 @@ def is_resident(text: str) -> bool:
     return "10X98765432"[total % 11] == text[17] and _is_day(text[6:14])
 
 
+def is_card(digits: str) -> bool:
+    """The number of a European health insurance card: 80 and a Luhn digit."""
+    return _luhn(digits)
+
+
+def is_bsn(digits: str) -> bool:
+    """A Dutch BSN: weights 9 to 2, the last digit counted off, modulo 11."""
+    total = sum(int(d) * (9 - i) for i, d in enumerate(digits[:8])) - int(digits[8])
+    return total % 11 == 0 and len(set(digits)) > 1
+
+
+def is_belgian(digits: str) -> bool:
+    """A Belgian register number: a birth date, modulo 97 (2 put before, since 2000)."""
+    month, day = int(digits[2:4]), int(digits[4:6])
+    check = 97 - int(digits[9:11])
+    right = int(digits[:9]) % 97, int("2" + digits[:9]) % 97
+    return check in right and month % 20 <= 12 and month < 60 and day <= 31
+
+
+def is_norwegian(digits: str) -> bool:
+    """A Norwegian birth or D number: a birth date and two digits modulo 11."""
+    first = _weighted(digits, (3, 7, 6, 1, 8, 9, 4, 5, 2, 1))
+    second = _weighted(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
+    day, month = int(digits[:2]), int(digits[2:4])
+    dated = (1 <= day <= 31 or 41 <= day <= 71) and 1 <= month <= 12
+    return dated and first % 11 == 0 and second % 11 == 0
+
+
+def is_finnish(text: str) -> bool:
+    """A Finnish identity code: a birth date, a sign for the century, modulo 31."""
+    digits = "".join(c for c in text[:-1] if c.isdigit())
+    if len(digits) != 9 or not _is_day_and_month(digits):
+        return False
+    return "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(digits) % 31] == text[-1]
+
+
+def is_danish(digits: str) -> bool:
+    """A Danish CPR number: a birth date, modulo 11 (some since 2007 are without)."""
+    total = _weighted(digits, (4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
+    return total % 11 == 0 and _is_day_and_month(digits)
+
+
+def is_portuguese(digits: str) -> bool:
+    """A Portuguese tax or health number: weights 9 to 2, modulo 11."""
+    total = sum(int(d) * (9 - i) for i, d in enumerate(digits[:8]))
+    return -total % 11 % 10 == int(digits[8]) and digits[0] != "0"
+
+
+def is_german(text: str) -> bool:
+    """A German insurance number: a letter counted as two digits, weights 1 and 2."""
+    digits = f"{ord(text[0]) - 64:02}{text[1:9]}"
+    doubled = [int(d) * (1 + i % 2) for i, d in enumerate(digits)]
+    return sum(n // 10 + n % 10 for n in doubled) % 10 == int(text[9])
+
+
 def is_din(text: str) -> bool:
     """An ISBT 128 donation number with flags and check character (modulo 37-2)."""
     total = 0
     for character in text[:13]:
         total = (total + _ISO_37_2.index(character)) * 2 % 37
     return _ISO_37_2[(38 - total) % 37] == text[-1]
+
+
+def _weighted(digits: str, weights: tuple[int, ...]) -> int:
+    return sum(int(d) * w for d, w in zip(digits, weights, strict=False))
+
+
+def _luhn(digits: str) -> bool:
+    doubled = [int(d) * (1 + i % 2) for i, d in enumerate(reversed(digits))]
+    return sum(n // 10 + n % 10 for n in doubled) % 10 == 0
+
+
+def _is_day_and_month(digits: str) -> bool:
+    return 1 <= int(digits[:2]) <= 31 and 1 <= int(digits[2:4]) <= 12
 
 
 def _place(character: str) -> int:

@@ -9,22 +9,21 @@ same gate.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from typing import Final
 
 import polars as pl
 
-from etl.contract.parameters import parameters
 from etl.contract.schemas import SCHEMAS
-from etl.contract.units import units
-from etl.contract.vocabulary import VOCABULARIES
-from etl.identifiers import Column, identifiers, shape_expr
+from etl.identifier_patterns import Column
+from etl.identifiers import identifiers, shape_expr, suspected
 from etl.mapping import REJECT_SCHEMA
 from etl.network import Privacy
 from etl.pseudonym import pseudonym_columns, pseudonymise, pseudonymise_refs
 
 RULE: Final = "identifier"
-_FIGURES: Final = ("number", "count", "band", "date", "instant")
+_FIGURES: Final = ("number", "count", "band")
+# No patient stands in these; what they speak of may be older than any.
+_RULES: Final = ("milestone", "authorisation", "criterion")
 _PLACES: Final = ("_origin", "_ref")
 # Made by us: a line counted, a record named by its pseudonym.
 _OURS: Final = r"^((line|row) [0-9]+|record [a-z0-9]+-[0-9a-f]{16})$"
@@ -41,19 +40,21 @@ class Guarded:
     rejects: pl.DataFrame
 
 
-def guard(frame: pl.DataFrame, dataset: str, site: str) -> Guarded:
+def guard(
+    frame: pl.DataFrame, dataset: str, site: str, *, free_text: bool = True
+) -> Guarded:
     """The mapped frame without the rows in which a cell looks like an identifier.
 
     Batch, order, deviation and sample may be anything: they are replaced by
     pseudonyms, before this or after. An origin or a reference that looks like an
-    identifier does not stop its row but is shown as its shape.
+    identifier does not stop its row but is shown as its shape. Without `free_text` a
+    cell that holds a long text stops its row as well.
     """
     numbered = frame.with_columns(_row=pl.int_range(pl.len(), dtype=pl.Int64))
     safe = _safe(numbered, _PLACES)
-    told = _told(frame, dataset)
     rejects = [
         _rejects(safe.join(kinds, on=column, maintain_order="left"), column, dataset)
-        for column, kinds in told.items()
+        for column, kinds in _told(frame, dataset, free_text).items()
     ]
     if not rejects:
         return Guarded(safe, pl.DataFrame(schema=REJECT_SCHEMA))
@@ -68,12 +69,13 @@ def protect(
     """What of a mapped frame may leave its site: pseudonyms made, identifiers refused.
 
     Pseudonyms come first, so that also the places of stopped rows name no number of
-    the site's. Without `privacy` (publications) numbers stay: they are citations.
+    the site's. Without `privacy` (publications) numbers and texts stay: they are
+    citations.
     """
     if privacy is None:
         return guard(frame, dataset, site)
-    replaced = pseudonymise(frame, dataset, site, privacy.key, privacy.key_id)
-    return guard(replaced, dataset, site)
+    replaced = pseudonymise(frame, dataset, site, privacy)
+    return guard(replaced, dataset, site, free_text=privacy.free_text)
 
 
 def protect_rejects(
@@ -81,13 +83,16 @@ def protect_rejects(
 ) -> pl.DataFrame:
     """Rejects of the mapping, whose places may leave the site as well."""
     if privacy is not None:
-        rejects = pseudonymise_refs(rejects, site, privacy.key, privacy.key_id)
+        rejects = pseudonymise_refs(rejects, site, privacy)
     return _safe(rejects, ("origin", "ref"))
 
 
 def shown(text: pl.Series) -> pl.Series:
     """Each text as it may be shown: itself, or its shape if it tells of a person."""
-    once = text.filter(~text.str.contains(_OURS).fill_null(True)).unique()
+    ours = text.str.contains(_OURS)
+    if ours.all(ignore_nulls=True):
+        return text
+    once = text.filter(~ours).unique()
     told = once.filter(identifiers(once).is_not_null())
     if told.is_empty():
         return text
@@ -99,51 +104,52 @@ def _safe(frame: pl.DataFrame, places: tuple[str, ...]) -> pl.DataFrame:
     return frame.with_columns(shown(frame[place]) for place in places)
 
 
-def _told(frame: pl.DataFrame, dataset: str) -> dict[str, pl.DataFrame]:
+def _told(
+    frame: pl.DataFrame, dataset: str, free_text: bool
+) -> dict[str, pl.DataFrame]:
     """For each column in which anybody is told of: the texts, and `_kind` of each.
 
-    Words are looked through for all columns at once: there are few different ones,
+    Columns of one kind are looked through at once: a page has few different texts,
     and every search has its price.
     """
-    columns = {c: k for c, k in _guarded(dataset).items() if c in frame.columns}
-    words = [frame[c].unique() for c, kind in columns.items() if kind == "words"]
-    empty = pl.Series([], dtype=pl.String)
-    said = pl.concat([empty, *words]).unique()
-    in_words = _kinds(said.filter(~said.is_in(_known_words())), "words")
-    told = {
-        column: in_words if kind == "words" else _kinds(frame[column], kind)
-        for column, kind in columns.items()
-    }
-    return {
-        column: texts.rename({"_text": column})
-        for column, texts in told.items()
-        if not texts.is_empty()
-    }
+    columns: dict[Column, list[str]] = {}
+    for name, kind in _guarded(dataset).items():
+        if name in frame.columns:
+            columns.setdefault(kind, []).append(name)
+    told = {}
+    for kind, names in columns.items():
+        texts = [frame[name] for name in names]
+        if suspected(texts, kind, may_be_long=free_text).is_empty():
+            continue
+        for name in names:
+            kinds = _kinds(frame[name], kind, free_text)
+            if not kinds.is_empty():
+                told[name] = kinds.rename({"_text": name})
+    return told
 
 
-def _kinds(text: pl.Series, kind: Column) -> pl.DataFrame:
+def _kinds(text: pl.Series, kind: Column, free_text: bool) -> pl.DataFrame:
     once = text.unique().alias("_text").to_frame()
-    return once.with_columns(_kind=identifiers(once["_text"], kind)).drop_nulls()
+    found = identifiers(once["_text"], kind, may_be_long=free_text)
+    return once.with_columns(_kind=found).drop_nulls()
 
 
 @cache
-def _known_words() -> frozenset[str]:
-    return frozenset((*chain(*VOCABULARIES.values()), *parameters(), *units()))
-
-
 def _guarded(dataset: str) -> Mapping[str, Column]:
     replaced = pseudonym_columns(dataset)
     return {
-        name: _column(str((column.metadata or {}).get("kind")))
+        name: _column(str((column.metadata or {}).get("kind")), dataset)
         for name, column in SCHEMAS[dataset].columns().items()
         if name not in replaced
     }
 
 
-def _column(kind: str) -> Column:
-    if kind == "lot":
-        return "lots"
-    return "figures" if kind in _FIGURES else "words"
+def _column(kind: str, dataset: str) -> Column:
+    if kind in ("date", "instant"):
+        return "old_dates" if dataset in _RULES else "dates"
+    if kind in _FIGURES:
+        return "figures"
+    return "lots" if kind == "lot" else "text" if kind == "text" else "words"
 
 
 def _rejects(told: pl.DataFrame, column: str, dataset: str) -> pl.DataFrame:

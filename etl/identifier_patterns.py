@@ -1,8 +1,8 @@
-"""The patterns by which identifiers are found, kind by kind.
+"""What the gate searches for, detector by detector.
 
-The patterns run in polars over whole columns and, for candidates that carry check
-digits, in Python; both know the little syntax they use. They are matched against text
-without accents.
+The patterns run in polars over whole columns and, for numbers that carry check digits,
+in Python as well; both know the little syntax those use. They are matched against
+text without accents, invisible characters and odd dashes.
 """
 
 import re
@@ -11,174 +11,124 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, Literal, get_args
 
-from etl.check_digits import (
-    is_avs,
-    is_codice_fiscale,
-    is_din,
-    is_dni,
-    is_nhs,
-    is_nir,
-    is_personnummer,
-    is_resident,
-)
+Column = Literal["words", "text", "figures", "dates", "old_dates", "lots"]
+"""What a column is meant to hold: words of a list, a text as written, figures, days on
+which something happened, days that may lie long ago, lot numbers."""
 
-_START: Final = "(?:^|[^0-9A-Za-z])"
-_END: Final = "(?:$|[^0-9A-Za-z])"
-_APART: Final = "(?:^|[^A-Za-z])"
-_NAME: Final = "[A-Z](?:[a-z]+|[A-Z]+)"
-_DATE: Final = "[0-9]{1,4}[-/. ][0-9]{1,2}[-/. ][0-9]{2,4}"
-_FIGURES_AND_LOTS: Final = frozenset({"figures", "lots"})
-_LOTS: Final = frozenset({"lots"})
+COLUMNS: Final = frozenset[Column](get_args(Column))
+SAID: Final = frozenset[Column]({"words", "text"})
+DATES: Final = frozenset[Column]({"dates", "old_dates"})
+FIGURES: Final = frozenset[Column]({"figures"}) | DATES
+LOTS: Final = frozenset[Column]({"lots"})
+START: Final = "(?:^|[^0-9A-Za-z.,]|(?:^|[^0-9])[.,])"
+END: Final = "(?:$|[^0-9A-Za-z.,]|[.,](?:$|[^0-9]))"
+APART: Final = "(?:^|[^A-Za-z])"
 
 
 @dataclass(frozen=True)
 class Detector:
     """One kind of identifier: where to look, and what must hold of what is found.
 
-    In the kinds of column named by `unsure_in` the pattern fits too much that is
-    harmless. `holds` gets the first group of the pattern in capitals, without
-    separators.
+    `within` are the kinds of column in which it is looked for. `holds` gets the first
+    group of the pattern in capitals, without separators. One number in `chance` holds
+    by chance: in a column of `unsure_in`, where such numbers are at home, they count
+    only when more of them hold than chance explains.
     """
 
     kind: str
     pattern: str
     holds: Callable[[str], bool] | None = None
-    unsure_in: frozenset[str] = frozenset()
-
-
-@cache
-def detectors() -> tuple[Detector, ...]:
-    """All detectors, the surest first: its kind is the one that is told."""
-    return (*_addresses(), *_donations(), *_numbers(), *_people())
+    within: frozenset[Column] = COLUMNS
+    unsure_in: frozenset[Column] = frozenset()
+    chance: int = 11
 
 
 @cache
 def not_people() -> str:
-    """A pattern of names that are a firm's or a method's."""
-    return "(?i)" + _any("not_people").replace(r"\ ", "[ -]")
+    """A pattern of names that are a firm's, a method's or a saint's."""
+    listed = any_of("not_people").replace(r"\ ", "[ -]")
+    saint = (
+        f"(?:san|sant|santa|santo|saint|sainte|st)[. -]{{1,2}}(?:{any_of('forenames')})"
+    )
+    return f"(?i:{START}(?:{listed}|{saint}{END}))"
 
 
-def _addresses() -> tuple[Detector, ...]:
-    before = rf"(?i){_APART}(?:{_any('phone_words')})"
+def addresses() -> tuple[Detector, ...]:
+    """E-mail addresses and telephone numbers, as they are written in Europe and China.
+
+    A number of nine digits without a sign between them and without a word before it
+    is nobody's: it looks like any other.
+    """
+    before = f"(?i:{APART}(?:{any_of('phone_words')}))"
+    international = r"(?:\+[1-9][0-9]{0,2}[ ().-]+|(?:^|[^0-9])00[1-9][0-9]{0,2}[ ()]+)"
+    national = (
+        r"0[1-9](?:[ .-][0-9]{2}){4}",
+        r"[6-9][0-9]{2}(?:[ .][0-9]{3}){2}",
+        r"[6-9][0-9]{2}(?:[ .-][0-9]{2}){3}",
+        r"0[1-9][0-9]{1,4}[ /-]{1,3}[0-9]{3,4} ?[0-9]{3,5}",
+        r"\(0[1-9][0-9]{1,4}\)[ /-]{0,3}[0-9]{3,4}[ -]?[0-9]{3,5}",
+        r"0[1-9][0-9]{0,3}[ /-]{1,3}[0-9]{2,4}(?: [0-9]{2,3}){1,3}",
+        r"01[5-7][0-9][ /-][0-9]{7,8}",
+        r"3[2-9][0-9][ -][0-9]{6,7}",
+        r"1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}",
+    )
+    name, host = r"[0-9A-Za-z_%+][0-9A-Za-z_.%+-]*", r"[0-9A-Za-z_-]+\.[0-9A-Za-z_.-]*"
+    at = r"(?:@| ?[\[({] ?(?i:at|arroba|chez) ?[\])}] ?)"
     return (
-        Detector("e-mail address", r"[\w.%+-]+@[\w-]+\.[\w.-]*[A-Za-z]{2,}"),
+        Detector("e-mail address", f"{name}{at}{host}[A-Za-z]{{2,}}"),
         Detector(
-            "telephone number", before + r"[^a-z0-9+]{0,4}\+?[0-9(][0-9 ().-]{6,}"
+            "telephone number",
+            before + r"[^A-Za-z0-9+]{0,4}\+?[0-9(][0-9 ()./-]{6,}"
+            rf"|{international}[0-9](?:[ ().-]*[0-9]){{6,11}}",
         ),
         Detector(
             "telephone number",
-            r"(?:\+|(?:^|[^0-9])00)[1-9][0-9]{0,2}[ ().-]+[0-9](?:[ ().-]*[0-9]){6,11}",
-        ),
-        Detector(
-            "telephone number",
-            r"\+[1-9][0-9]{8,13}"
-            r"|(?:^|[^0-9.,-])(?:0[1-9](?:[ .-][0-9]{2}){4}"
-            r"|[6-9][0-9]{2}(?:[ .-][0-9]{3}){2}|[6-9][0-9]{2}(?:[ .-][0-9]{2}){3}"
-            r"|\(?0[1-9][0-9]{1,4}\)?[ /-][0-9]{3,4}[ -]?[0-9]{3,5})(?:$|[^0-9])",
-            unsure_in=_FIGURES_AND_LOTS,
+            r"\+[1-9][0-9]{8,13}|(?:^|[^0-9.,-])(?:" + "|".join(national) + ")"
+            "(?:$|[^0-9])",
+            within=SAID,
         ),
     )
 
 
-def _donations() -> tuple[Detector, ...]:
-    facility, rest = "[A-NP-Za-np-z1-9][0-9A-Za-z][0-9]{3}", "[0-9]{2} ?[0-9]{6}"
-    checked = f"{facility} ?{rest} ?(?:[0-9]{{2}})? ?[0-9A-Za-z*]"
-    spaced = "[A-NP-Za-np-z][0-9]{4} [0-9]{2} [0-9]{6}"
-    bare = "[A-NP-Za-np-z][0-9]{12}"
-    donation = "[A-Z]{2}[0-9A-Z]{6}[0-9A-Z]{13}"
-    product = "[EAB][0-9A-Z]{10}(?:20|99)[0-9]{2}(?:0[1-9]|1[0-2])[0-9]{2}"
-    sequence = "[A-Z]{2}[0-9]{6}[0-9A-Z]{13}"
+def labelled() -> tuple[Detector, ...]:
+    """Numbers that nothing but the word before them tells to be a person's own."""
+    told = (
+        "[^A-Za-z0-9]{0,3}(?i:numbers?|numero|nummer|no|nr|num|id|ids|n|code|codigo)?"
+        "[^A-Za-z0-9]{0,3}"
+    )
+    number, any_number = "[A-Za-z]{0,2}[0-9](?:[ .-]?[0-9]){4,}", "[0-9]{3,}"
+    ours, theirs = any_of("number_words"), any_of("patient_words")
+    chinese = "(?:病历号|住院号|门诊号|病案号|身份证号?码?)[^0-9A-Za-z]{0,3}[0-9A-Za-z]"
+    identity = "(?i:coi|chain[ -]of[ -]identity|identity[ -]chain|din|sec|eurocode)"
     return (
         Detector("chain-of-identity label", "&/[0-9A-Za-z]"),
-        Detector("Single European Code", f"{_START}{donation}[ -]?{product}{_END}"),
-        Detector("Single European Code", _START + sequence + _END, unsure_in=_LOTS),
-        Detector("donation number", f"={facility} ?{rest}"),
-        Detector("donation number", f"{_START}{spaced}{_END}"),
-        _number("donation number", checked, is_din, _FIGURES_AND_LOTS),
-        Detector("donation number", f"{_START}{bare}{_END}", unsure_in=_LOTS),
-    )
-
-
-def _numbers() -> tuple[Detector, ...]:
-    month = "(?:0[1-9]|1[0-2]|[2-9][0-9])"
-    department = "(?:2[ABab]|[0-9]{2})"
-    rest = "(?: ?[0-9]{3}){2} ?[0-9]{2}"
-    nir = f"[1-478] ?[0-9]{{2}} ?{month} ?{department}{rest}"
-    digit = "[0-9L-Vl-v]"
-    fiscale = (
-        f"[A-Za-z]{{6}}{digit}{{2}}[A-Ta-t]{digit}{{2}}[A-Za-z]{digit}{{3}}[A-Za-z]"
-    )
-    birth = "(?:19|20)?[0-9]{6}"
-    return (
-        _number("NHS number", "[0-9]{3}[ -][0-9]{3}[ -][0-9]{4}", is_nhs, _LOTS),
-        _number("NHS number", "[0-9]{10}", is_nhs, _FIGURES_AND_LOTS),
-        _number("personnummer", birth + "[-+][0-9]{4}", is_personnummer, _LOTS),
-        _number("personnummer", birth + "[0-9]{4}", is_personnummer, _FIGURES_AND_LOTS),
-        _number("AVS number", r"756\.?[0-9]{4}\.?[0-9]{4}\.?[0-9]{2}", is_avs),
-        _number("DNI or NIE", "[0-9XYZxyz][0-9]{7}[- ]?[A-Za-z]", is_dni, _LOTS),
-        _number("NIR", nir, is_nir),
-        _number("codice fiscale", fiscale, is_codice_fiscale),
-        _number("resident number", "[1-9][0-9]{16}[0-9Xx]", is_resident),
-        Detector("patient number", _before("number_words", "[a-z]{0,2}[0-9]{5,}")),
-        Detector("patient number", _before("patient_words", "[0-9]{3,}")),
-    )
-
-
-def _number(
-    kind: str,
-    pattern: str,
-    holds: Callable[[str], bool],
-    unsure_in: frozenset[str] = frozenset(),
-) -> Detector:
-    return Detector(kind, f"{_START}({pattern}){_END}", holds, unsure_in)
-
-
-def _before(words: str, number: str) -> str:
-    """One of the words, perhaps an abbreviation of number, then the number."""
-    told = "[^a-z0-9]{0,3}(?:no|nr|num|id|n)?[^a-z0-9]{0,3}"
-    return f"(?i){_APART}(?:{_any(words)}){told}{number}"
-
-
-def _people() -> tuple[Detector, ...]:
-    forename, surname = _written("forenames"), _written("surnames")
-    any_forename, any_surname = _any("forenames"), _any("surnames")
-    title = "|".join(f"{t.capitalize()}|{re.escape(t)}" for t in _words()["titles"])
-    return (
         Detector(
-            "birth date", f"(?i){_APART}(?:{_any('birth_words')})[^0-9]{{0,16}}{_DATE}"
-        ),
-        Detector("birth date", rf"{_APART}[A-Z]\. ?[A-Z]\.?[ ,(]+{_DATE}"),
-        Detector("name", f"(?i){_APART}(?:{_any('name_words')}) ?[:=] ?[a-z]"),
-        Detector(
-            "name", f"{_APART}(?i:{_any('patient_words')}) ?[:=] ?{_NAME}[ ,]+[A-Z]"
-        ),
-        Detector("name", rf"{_APART}(?:{title})\.? {_NAME}"),
-        Detector("name", f"{_APART}(?:{forename})(?:[ ,]+|-){_NAME}{_END}"),
-        Detector("name", f"{_APART}{_NAME}, ?(?:{forename}){_END}"),
-        Detector("name", rf"{_APART}[A-Z]\. ?(?:{surname}){_END}"),
-        Detector("name", rf"{_APART}(?:{surname}),? [A-Z]\."),
-        Detector(
-            "name", f"(?i){_APART}(?:{any_forename})[ ,._-]+(?:{any_surname}){_END}"
+            "chain-of-identity label",
+            f"{APART}{identity}{told}[0-9A-Za-z-]*[0-9]{{5,}}",
         ),
         Detector(
-            "name", f"(?i){_APART}(?:{any_surname})[ ,._-]+(?:{any_forename}){_END}"
+            "patient number",
+            f"{APART}(?:(?i:{ours}){told}{number}|(?i:{theirs}){told}{any_number})"
+            f"|{chinese}",
         ),
     )
 
 
-def _any(words: str) -> str:
-    return "|".join(re.escape(word) for word in _words()[words])
+def free_text() -> Detector:
+    """A text so long that it tells a story: of more than fifteen words."""
+    return Detector("free text", r"(?:\S+ +){15}\S", within=SAID)
 
 
-def _written(words: str) -> str:
-    """The words as names are written: with a capital, or in capitals."""
-    return "|".join(f"{w.capitalize()}|{w.upper()}" for w in _words()[words])
+def any_of(words: str) -> str:
+    """A pattern of any of the words of a list."""
+    return "|".join(re.escape(word) for word in people()[words])
 
 
 @cache
-def _words() -> dict[str, tuple[str, ...]]:
+def people() -> dict[str, tuple[str, ...]]:
+    """The lists of words by which a text is seen to speak of a person."""
     source = files("etl.contract").joinpath("people.toml")
     table = tomllib.loads(source.read_text(encoding="utf-8"))
     return {

@@ -7,73 +7,149 @@ word written as a name, never a capital letter alone.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence, Set
 from functools import cache
-from typing import Final, Literal
+from math import comb
+from typing import Final
 
 import polars as pl
 
-from etl.identifier_patterns import Detector, detectors, not_people
-
-Column = Literal["words", "figures", "lots"]
-# Of so many numbers, most are right by chance only if they are what they look like.
-_ENOUGH: Final = 8
-_SAMPLE: Final = 200
-_SHOWN: Final = 40
-_MEMORY: Final = 20_000
-# Too short for anybody's number, and by far the most of what a site sends.
-_PLAIN_FIGURE: Final = (
-    r"^(?:[<>=≤≥ ]*[0-9]{1,9}(?:[.,][0-9]{1,9})?(?:e[0-9]{1,2})? ?%?"
-    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4})$"
+from etl.identifier_numbers import donations, national_numbers
+from etl.identifier_patterns import (
+    Column,
+    Detector,
+    addresses,
+    free_text,
+    labelled,
+    not_people,
 )
+from etl.identifier_people import birth_dates, names
+
+_SAMPLE: Final = 200
+# So many columns are read in a year that one in a hundred thousand is none.
+_BY_CHANCE: Final = 1e-5
+_SHOWN: Final = 40
+_FEW: Final = 1_000
+_MEMORY: Final = 20_000
+# Too short or too round for anybody's number, and by far the most of what a site sends.
+_PLAIN_FIGURE: Final = (
+    r"^(?:[<>=≤≥ ]*[0-9]{1,9}(?:0{3,5})?(?:[.,][0-9]{1,9})?(?:[eE][+-]?[0-9]{1,2})? ?%?"
+    r"|20[0-9]{2}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:20)?[0-9]{2})$"
+)
+_is_plain_figure: Final = re.compile(_PLAIN_FIGURE).search
+_BLANKS: Final = r"\s\s|[\t\n\r\x0b\x0c\x{85}\x{a0}\x{2028}\x{2029}]"
+_UNSEEN: Final = r"[\p{Mn}\p{Cf}\x{115F}\x{1160}\x{3164}\x{FFA0}]"
+_DASHES: Final = r"[\x{2010}-\x{2015}\x{2212}\x{FE58}\x{FE63}]"
 
 
-def identifiers(text: pl.Series, column: Column = "words") -> pl.Series:
+def identifiers(
+    text: pl.Series, column: Column = "words", *, may_be_long: bool = True
+) -> pl.Series:
     """The kind of identifier each text holds, null where it holds none.
 
-    A ten-digit number is a right NHS number once in eleven times. In columns of
-    `figures` and `lots`, where such numbers are at home, they count only where most
-    of the column is right.
+    A ten-digit number is a right NHS number once in eleven times. In columns where
+    such numbers are at home, they count only where more of them are right than chance
+    explains. Unless a text `may_be_long`, a long one is refused as free text.
     """
-    once = text.drop_nulls().unique().alias("text")
-    if column == "figures":
-        once = once.filter(~once.str.contains(_PLAIN_FIGURE))
-    kinds = _remembered(once) if column == "words" else _kinds(once, column)
-    known = pl.DataFrame({"text": once, "kind": kinds})
+    suspects = suspected([text], column, may_be_long=may_be_long)
+    if suspects.is_empty():
+        return pl.repeat(None, len(text), dtype=pl.String, eager=True)
+    kinds = _kinds(suspects, column, may_be_long=may_be_long)
+    known = pl.DataFrame({"text": suspects, "kind": kinds})
     rows = text.alias("text").to_frame()
     return rows.join(known, on="text", how="left", maintain_order="left")["kind"]
 
 
-def _remembered(once: pl.Series) -> pl.Series:
-    """The kinds of words, most of which stand on every page of a site."""
-    if len(once) > _MEMORY:
-        return _kinds(once, "words")
-    memory, unknown = _memory(), object()
-    known = {text: memory.get(text, unknown) for text in once}
-    new = [text for text, kind in known.items() if kind is unknown]
-    told = dict(zip(new, _kinds(pl.Series(new, dtype=pl.String), "words"), strict=True))
-    if len(memory) + len(told) > _MEMORY:
-        memory.clear()
-    memory.update(told)
-    whole = known | told
-    return pl.Series([whole[text] for text in once], dtype=pl.String)
+def suspected(
+    texts: Sequence[pl.Series], column: Column, *, may_be_long: bool
+) -> pl.Series:
+    """The different texts in which any detector finds a candidate: few of a page's.
+
+    All the patterns are one here, because what a search costs is to begin it; and the
+    words of a site, which stand on every page, are searched once.
+    """
+    innocent = _innocent(column, may_be_long)
+    new = _new(texts, column, innocent)
+    if new.is_empty():
+        return new
+    tidy = _tidy(new) if column == "figures" else _bare(new)
+    found = tidy.str.contains(_anything(_detectors(column, may_be_long)))
+    if column != "figures" and len(new) <= _FEW:
+        if len(innocent) > _MEMORY:
+            innocent.clear()
+        innocent.update(new.filter(~found))
+    return new.filter(found)
+
+
+def _new(texts: Sequence[pl.Series], column: Column, innocent: Set[str]) -> pl.Series:
+    """The different texts that are worth a search.
+
+    A small page is gone through in Python: each query of polars costs as much as
+    hundreds of texts.
+    """
+    empty = pl.Series([], dtype=pl.String)
+    if sum(map(len, texts)) > _FEW:
+        different = [_different(text, column) for text in texts]
+        return pl.concat([empty, *different]).unique()
+    once = {one for text in texts for one in text.to_list()} - innocent - {None}
+    if column == "figures":
+        once = {one for one in once if not _is_plain_figure(one)}
+    return pl.Series(list(once), dtype=pl.String)
+
+
+def _different(text: pl.Series, column: Column) -> pl.Series:
+    # Figures are nearly all different, and nearly all are seen at a glance.
+    if column == "figures":
+        return text.filter(~text.str.contains(_PLAIN_FIGURE))
+    return text.unique().drop_nulls()
 
 
 @cache
-def _memory() -> dict[str, str | None]:
-    return {}
+def _innocent(column: Column, may_be_long: bool) -> set[str]:
+    return set()
 
 
-def _kinds(once: pl.Series, column: Column) -> pl.Series:
-    found = pl.repeat(None, len(once), dtype=pl.String, eager=True)
-    if once.is_empty():
-        return found
-    tidy = _bare(once)
-    for detector, candidates in _candidates(tidy):
-        held = _held(tidy, candidates, detector, column) & found.is_null()
-        told = pl.repeat(detector.kind, len(once), dtype=pl.String, eager=True)
-        found = told.zip_with(held, found)
+def _kinds(suspects: pl.Series, column: Column, *, may_be_long: bool) -> pl.Series:
+    """The kind told by the first detector that holds; the surest come first."""
+    found = pl.repeat(None, len(suspects), dtype=pl.String, eager=True)
+    tidy = _bare(suspects)
+    detectors = _detectors(column, may_be_long)
+    spelt = tuple(d for d in detectors if d.holds is None)
+    if not tidy.str.contains(_anything(spelt)).any():
+        detectors = tuple(d for d in detectors if d.holds)
+    for detector in detectors:
+        candidates = _candidates(tidy, detector)
+        if candidates.any():
+            held = _held(tidy, candidates, detector, column) & found.is_null()
+            told = pl.repeat(detector.kind, len(found), dtype=pl.String, eager=True)
+            found = told.zip_with(held, found)
     return found
+
+
+def _candidates(text: pl.Series, detector: Detector) -> pl.Series:
+    """Where the pattern is found.
+
+    polars keeps 32 patterns ready on each thread: the many of the numbers, searched
+    for in a few texts, would drive out those that every page needs.
+    """
+    if detector.holds is None or len(text) > _FEW:
+        return text.str.contains(detector.pattern)
+    search = re.compile(detector.pattern).search
+    return pl.Series([search(one) is not None for one in text], dtype=pl.Boolean)
+
+
+@cache
+def _detectors(column: Column, may_be_long: bool) -> tuple[Detector, ...]:
+    """What is looked for in a kind of column, the surest first."""
+    numbers = (*donations(), *labelled(), *national_numbers(), *addresses())
+    long = () if may_be_long else (free_text(),)
+    found = (*numbers, *birth_dates(), *names(), *long)
+    return tuple(d for d in found if column in d.within)
+
+
+@cache
+def _anything(detectors: tuple[Detector, ...]) -> str:
+    return "|".join(f"(?:{detector.pattern})" for detector in detectors)
 
 
 def shape_expr(text: pl.Expr) -> pl.Expr:
@@ -92,44 +168,46 @@ def shape(text: str) -> str:
 
 
 def _bare(text: pl.Series) -> pl.Series:
-    """Without accents, invisible characters and the names that are no people's."""
-    plain = text.str.normalize("NFKD").str.replace_all(r"[\p{Mn}\p{Cf}]", "")
-    return plain.str.replace_all(not_people(), "").str.replace_all(r"\s", " ")
+    """Tidy, and without the names that are no people's."""
+    return _tidy(text).str.replace_all(not_people(), "")
 
 
-def _candidates(text: pl.Series) -> Iterator[tuple[Detector, pl.Series]]:
-    """The detectors whose pattern is found at all, with where it is found.
-
-    All patterns are searched for in one query: a page has few different texts, and a
-    query of its own for each pattern costs more than the search.
-    """
-    searched = pl.DataFrame({"text": text}).select(
-        pl.col("text").str.contains(detector.pattern).alias(str(i))
-        for i, detector in enumerate(detectors())
-    )
-    found = searched.select(pl.all().any()).row(0)
-    for detector, candidates, any_ in zip(detectors(), searched, found, strict=True):
-        if any_:
-            yield detector, candidates
+def _tidy(text: pl.Series) -> pl.Series:
+    """Without accents and invisible characters, with one kind of dash and blank."""
+    if (text.str.len_bytes() != text.str.len_chars()).any():
+        text = text.str.normalize("NFKD").str.replace_all(_UNSEEN, "")
+        text = text.str.replace_all(_DASHES, "-")
+    blanks = text.str.contains(_BLANKS)
+    return text.str.replace_all(r"\s+", " ") if blanks.any() else text
 
 
 def _held(
     text: pl.Series, candidates: pl.Series, detector: Detector, column: Column
 ) -> pl.Series:
-    unsure = column in detector.unsure_in
     if detector.holds is None:
-        return candidates & (not unsure)
+        return candidates
     places = candidates.arg_true()
-    if unsure and not _mostly_right(text.gather(places), detector):
+    if column in detector.unsure_in and not _beyond_chance(
+        text.gather(places), detector
+    ):
         return candidates & False
     right = [_right(one, detector) for one in text.gather(places)]
     return candidates.scatter(places, right)
 
 
-def _mostly_right(candidates: pl.Series, detector: Detector) -> bool:
+def _beyond_chance(candidates: pl.Series, detector: Detector) -> bool:
+    """Whether so many of the candidates hold that chance does not explain it.
+
+    By the binomial distribution, of the first two hundred.
+    """
     sample = candidates.head(_SAMPLE).to_list()
-    right = sum(_right(one, detector) for one in sample)
-    return right >= _ENOUGH and right > len(sample) / 2
+    right, number = sum(_right(one, detector) for one in sample), len(sample)
+    p = 1 / detector.chance
+    likely = sum(
+        comb(number, k) * p**k * (1 - p) ** (number - k)
+        for k in range(right, number + 1)
+    )
+    return likely < _BY_CHANCE
 
 
 def _right(text: str, detector: Detector) -> bool:

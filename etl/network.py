@@ -39,12 +39,27 @@ class NetworkError(ConfigError):
 
 
 @dataclass(frozen=True)
+class Former:
+    """A key that a site's pseudonyms were once made with."""
+
+    key: str = field(repr=False)
+    key_id: str
+
+
+@dataclass(frozen=True)
 class Privacy:
-    """How a site's own numbers become pseudonyms; the key is never printed."""
+    """How a site's own numbers become pseudonyms; the keys are never printed.
+
+    `former` are the keys before this one, the oldest first, and `sent` are the
+    pseudonyms that left the site under them: see `etl.rotation`.
+    """
 
     key: str = field(repr=False)
     key_id: str
     coarsen: Literal["day", "week"]
+    former: tuple[Former, ...] = ()
+    sent: frozenset[str] = field(default=frozenset(), repr=False)
+    free_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -254,8 +269,16 @@ class _Draft:
     def _privacy(self, file: SiteFile) -> Privacy | None:
         if file.privacy is None:
             return None
-        key = str(table(self.data.get("privacy"))["key"])
-        return Privacy(key, file.privacy.key_id, file.privacy.coarsen)
+        rules, filled = file.privacy, table(self.data.get("privacy"))
+        keys = [str(each["key"]) for each in tables(filled.get("former"))]
+        former = zip(keys, rules.former, strict=True)
+        return Privacy(
+            key=str(filled["key"]),
+            key_id=rules.key_id,
+            coarsen=rules.coarsen,
+            former=tuple(Former(key, each.key_id) for key, each in former),
+            free_text=rules.free_text,
+        )
 
     def _agent(self, file: SiteFile) -> Agent | None:
         if file.agent is None:

@@ -8,7 +8,6 @@ hashed, so that two sites with one batch number never share a pseudonym.
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Callable
 from typing import Final
 
 import polars as pl
@@ -16,13 +15,17 @@ from polars_hash import CryptographicHashingNameSpace
 
 from etl.contract.columns import NONE
 from etl.contract.schemas import SCHEMAS
+from etl.network import Privacy
 
 # Sixteen hex digits: two of a million numbers share one with a chance of 3e-8.
 DIGITS: Final = 16
 PSEUDONYM: Final = r"^[a-z0-9]+-[0-9a-f]{16}$"
 # A shorter number would be found in any file name.
 _TELLING: Final = 4
-_RECORD: Final = r"^record (.+?)((?:, event .*)?(?:, instance .*)?)$"
+_FEW: Final = 1_000
+_RECORD: Final = r"(?s)^record (.+?)((?:, event [^,]*)?(?:, instance [^,]*)?)$"
+_REPEATED: Final = r", (?:event|instance) "
+_COUNTED: Final = r"^(?:line|row) [0-9]+$"
 
 
 def pseudonym_columns(dataset: str) -> tuple[str, ...]:
@@ -40,8 +43,24 @@ def pseudonym(value: str, site: str, key: str, key_id: str) -> str:
     return f"{key_id}-{mac.hexdigest()[:DIGITS]}"
 
 
+def pseudonyms(numbers: pl.Series, site: str, privacy: Privacy) -> pl.Series:
+    """The pseudonym of each number; null for a blank, `-` for `-`.
+
+    A number that was sent under a former key keeps the pseudonym it had then, or the
+    network would take it for another one. Each different number is hashed once.
+    """
+    if len(numbers) <= _FEW:
+        said = {one: _kept(one, site, privacy) for one in set(numbers) if one}
+        return pl.Series([said.get(one) for one in numbers], dtype=pl.String)
+    once = numbers.drop_nulls().unique()
+    if 2 * len(once) > len(numbers):
+        return _made(numbers, site, privacy)
+    made = _made(once, site, privacy)
+    return numbers.replace_strict(once, made, default=None, return_dtype=pl.String)
+
+
 def pseudonymise(
-    frame: pl.DataFrame, dataset: str, site: str, key: str, key_id: str
+    frame: pl.DataFrame, dataset: str, site: str, privacy: Privacy
 ) -> pl.DataFrame:
     """The mapped frame with pseudonyms in place of the site's own numbers.
 
@@ -52,63 +71,100 @@ def pseudonymise(
     and people name files by the batch.
     """
     columns = [c for c in pseudonym_columns(dataset) if c in frame.columns]
-    foreign = pl.col("site") != site if "site" in frame.columns else pl.lit(False)
-    theirs = {c: foreign & pl.col(c).str.contains(PSEUDONYM) for c in columns}
-    made = {
-        c: pl.when(theirs[c]).then(c).otherwise(_made(pl.col(c), site, key, key_id))
-        for c in columns
-    }
-    origins = _origins(frame, columns, lambda n: pseudonym(n, site, key, key_id))
-    frame = frame.with_columns(pl.col("_origin").replace(origins))
-    return _without_records(frame.with_columns(**made), "_ref", site, key, key_id)
+    foreign = frame["site"] != site if "site" in frame.columns else None
+    made = []
+    for column in columns:
+        own = pseudonyms(frame[column], site, privacy)
+        if foreign is not None and foreign.any():
+            theirs = foreign & frame[column].str.contains(PSEUDONYM)
+            own = frame[column].zip_with(theirs.fill_null(False), own)
+        made.append(own.alias(column))
+    if origins := _origins(frame, columns, site, privacy):
+        frame = frame.with_columns(pl.col("_origin").replace(origins))
+    refs = _without_records(frame["_ref"], site, privacy)
+    return frame.with_columns(*made, _ref=refs)
 
 
 def pseudonymise_refs(
-    rejects: pl.DataFrame, site: str, key: str, key_id: str
+    rejects: pl.DataFrame, site: str, privacy: Privacy
 ) -> pl.DataFrame:
     """A reject frame whose `ref` names a record by its pseudonym.
 
     Always, as in good rows: a row that is mended later is known by its place again.
     """
-    return _without_records(rejects, "ref", site, key, key_id)
+    return rejects.with_columns(ref=_without_records(rejects["ref"], site, privacy))
 
 
-def _made(number: pl.Expr, site: str, key: str, key_id: str) -> pl.Expr:
-    tidy = number.str.normalize("NFKC").str.strip_chars()
-    message = pl.concat_str(pl.lit(f"{site}|"), tidy)
+def _kept(number: str, site: str, privacy: Privacy) -> str | None:
+    """One number's pseudonym; a few are not worth a query."""
+    tidy = number.strip()
+    if tidy in ("", NONE):
+        return tidy or None
+    for former in privacy.former:
+        earlier = pseudonym(number, site, former.key, former.key_id)
+        if earlier in privacy.sent:
+            return earlier
+    return pseudonym(number, site, privacy.key, privacy.key_id)
+
+
+def _made(numbers: pl.Series, site: str, privacy: Privacy) -> pl.Series:
+    tidy = numbers.str.strip_chars()
+    if (tidy.str.len_bytes() != tidy.str.len_chars()).any():
+        tidy = numbers.str.normalize("NFKC").str.strip_chars()
+    made = _hashed(tidy, site, privacy.key, privacy.key_id)
+    for former in reversed(privacy.former):
+        earlier = _hashed(tidy, site, former.key, former.key_id)
+        sent = pl.Series([p in privacy.sent for p in earlier], dtype=pl.Boolean)
+        made = earlier.zip_with(sent, made)
+    return made.zip_with((tidy != NONE).fill_null(True), tidy)
+
+
+def _hashed(tidy: pl.Series, site: str, key: str, key_id: str) -> pl.Series:
+    message = pl.concat_str(pl.lit(f"{site}|"), pl.col("number"))
     mac = CryptographicHashingNameSpace(message).hmac_sha256(key=key)
     made = pl.concat_str(pl.lit(f"{key_id}-"), mac.str.head(DIGITS))
-    return pl.when(tidy == NONE).then(pl.lit(NONE)).when(tidy != "").then(made)
+    numbers = tidy.alias("number").to_frame()
+    return numbers.select(pl.when(pl.col("number") != "").then(made)).to_series()
 
 
-def _without_records(
-    frame: pl.DataFrame, place: str, site: str, key: str, key_id: str
-) -> pl.DataFrame:
-    """`record 102, event baseline` with a pseudonym for 102; `line 14` is ours."""
-    parts = pl.col(place).str.extract_groups(_RECORD)
-    number = _made(parts.struct.field("1"), site, key, key_id)
-    named = pl.concat_str(pl.lit("record "), number, parts.struct.field("2"))
-    return frame.with_columns(pl.coalesce(named, pl.col(place)).alias(place))
+def _without_records(refs: pl.Series, site: str, privacy: Privacy) -> pl.Series:
+    """`record 102, event baseline` with a pseudonym for 102; `line 14` is ours.
+
+    What is neither is a record's name as well, whatever system wrote it so.
+    """
+    counted = refs.str.contains(_COUNTED) | refs.is_null()
+    if counted.all():
+        return refs
+    parts = pl.select(number=refs.str.strip_prefix("record "), rest=pl.lit(""))
+    if refs.str.contains(_REPEATED).any():
+        groups = refs.str.extract_groups(_RECORD).struct.unnest()
+        parts = groups.select(number=pl.col("1").fill_null(refs), rest="2")
+    named = parts.select(
+        pl.concat_str(
+            pl.lit("record "),
+            pseudonyms(parts["number"], site, privacy),
+            pl.col("rest").fill_null(""),
+        )
+    )
+    return refs.zip_with(counted, named.to_series())
 
 
 def _origins(
-    frame: pl.DataFrame, columns: list[str], made: Callable[[str], str]
+    frame: pl.DataFrame, columns: list[str], site: str, privacy: Privacy
 ) -> dict[str, str]:
     """What each origin that holds one of the frame's numbers becomes."""
-    named = [frame[c].str.strip_chars().alias("number") for c in columns]
-    empty = pl.Series("number", [], pl.String)
-    numbers = pl.concat([empty, *named]).drop_nulls().unique()
-    telling = numbers.filter(numbers.str.len_chars() >= _TELLING)
+    numbers = {n.strip() for c in columns for n in frame[c].unique() if n}
+    telling = [number for number in numbers if len(number) >= _TELLING]
     renamed = {}
     for origin in frame["_origin"].drop_nulls().unique():
-        within = pl.lit(origin).str.contains(pl.col("number"), literal=True)
-        held = telling.to_frame().filter(within)["number"]
-        renamed[origin] = _renamed(origin, held, made)
+        held = [number for number in telling if number in origin]
+        if held:
+            renamed[origin] = _renamed(origin, held, site, privacy)
     return renamed
 
 
-def _renamed(origin: str, numbers: pl.Series, made: Callable[[str], str]) -> str:
+def _renamed(origin: str, numbers: list[str], site: str, privacy: Privacy) -> str:
     """The longest first, because a number may be part of another."""
     for number in sorted(numbers, key=len, reverse=True):
-        origin = origin.replace(number, made(number))
+        origin = origin.replace(number, _kept(number, site, privacy) or "")
     return origin

@@ -126,17 +126,42 @@ class Style(Strict):
     ] = "en"
 
 
+KeyId = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]+$",
+        description="Which key it is; each pseudonym begins with it.",
+    ),
+]
+
+
+class FormerKey(Strict):
+    """A key that was changed for another, for the batches first sent under it."""
+
+    key: Annotated[Secret, Field(description="The key of the pseudonyms.")]
+    key_id: KeyId
+
+
 class PrivacyRules(Strict):
     """How the site's own numbers become pseudonyms, and how exact its dates stay."""
 
     key: Annotated[Secret, Field(description="The key of the pseudonyms.")]
-    key_id: Annotated[
-        str,
+    key_id: KeyId
+    former: Annotated[
+        tuple[FormerKey, ...],
         Field(
-            pattern=r"^[a-z0-9]+$",
-            description="Which key it is; each pseudonym begins with it.",
+            strict=False,
+            description="Keys before this one, the oldest first: what was sent under "
+            "one of them keeps its pseudonym.",
         ),
-    ]
+    ] = ()
+    free_text: Annotated[
+        bool,
+        Field(
+            description="true: texts of more than fifteen words may leave, if no "
+            "identifier is found in them."
+        ),
+    ] = False
     coarsen: Annotated[
         Literal["day", "week"],
         Field(description="week: the network gets the Monday of each date."),
@@ -168,8 +193,8 @@ class AgentRules(Strict):
         ),
     ] = None
     host_key: Annotated[
-        Text | None,
-        Field(description="sftp: the hub's own host key, as ssh-keyscan prints it."),
+        Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")] | None,
+        Field(description="sftp: SHA256:… of the hub's key, by ssh-keygen -lf."),
     ] = None
     login_key: Annotated[
         Secret | None, Field(description="sftp: the private key of the account there.")

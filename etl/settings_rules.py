@@ -55,6 +55,7 @@ def site_mistakes(site: Table, known: Known) -> Iterator[Mistake]:
             "[privacy] is missing: key and key_id make the site's own numbers "
             "pseudonyms. Only sites of kind published need none.",
         )
+    yield from _key_mistakes(table(site.get("privacy")))
     yield from _laboratory_mistakes(info, known)
     yield from _source_mistakes(table(site.get("source")))
     yield from _repeated_entries(tables(site.get("dataset")))
@@ -70,6 +71,21 @@ def slug_mistakes(slug: str) -> Iterator[Mistake]:
             f'The file\'s name gives the site its slug, and "{slug}" is none: use '
             "only a-z, 0-9 and single hyphens, such as cell-unit-alpha.toml.",
         )
+
+
+def _key_mistakes(privacy: Table) -> Iterator[Mistake]:
+    """Two keys of one name, or one key under two names: neither was ever changed."""
+    seen = [privacy]
+    for index, former in enumerate(tables(privacy.get("former"))):
+        for name in ("key_id", "key"):
+            if former.get(name) in [each.get(name) for each in seen]:
+                yield Mistake(
+                    ("privacy", "former", index, name),
+                    f'A former key has the "{name}" of another key. Give each key a '
+                    "name and a secret of its own, and keep both as long as it stands "
+                    "here.",
+                )
+        seen.append(former)
 
 
 def _laboratory_mistakes(info: Table, known: Known) -> Iterator[Mistake]:

@@ -4,6 +4,7 @@ import polars as pl
 
 from etl.demo import World
 from etl.demo.entries import sent
+from etl.network import Privacy
 from etl.pseudonym import pseudonymise
 
 
@@ -18,5 +19,6 @@ def rows_drawn(world: World, site: str, dataset: str) -> pl.DataFrame:
     if dataset == "result":
         rows = rows.with_columns(sample=pl.lit("-"))
     placed = rows.with_columns(_origin=pl.lit("-"), _ref=pl.lit("-"))
-    hidden = pseudonymise(placed, dataset, site, part.key, "k1")
+    privacy = Privacy(part.key, "k1", "day")
+    hidden = pseudonymise(placed, dataset, site, privacy)
     return hidden.drop("_origin", "_ref")

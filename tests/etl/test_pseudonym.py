@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.contract.schemas import SENT
+from etl.network import Privacy
 from etl.pseudonym import (
     PSEUDONYM,
     pseudonym,
@@ -16,6 +17,7 @@ from etl.pseudonym import (
 )
 
 KEY = ("a key of the site", "k1")
+PRIVACY = Privacy(*KEY, "day")
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
 
@@ -29,7 +31,7 @@ def mapped(batches, refs=None, origin="lots.csv", **columns):
 
 
 def made(frame, dataset="batch", site="alpha"):
-    return pseudonymise(frame, dataset, site, *KEY)
+    return pseudonymise(frame, dataset, site, PRIVACY)
 
 
 def by_hand(value, site="alpha"):
@@ -107,7 +109,7 @@ def test_a_record_is_named_by_its_pseudonym_and_a_line_by_its_number():
 
 def test_the_places_of_rejects_are_named_alike():
     rejects = pl.DataFrame({"ref": ["record 102", "line 4", None]})
-    got = pseudonymise_refs(rejects, "alpha", *KEY)["ref"].to_list()
+    got = pseudonymise_refs(rejects, "alpha", PRIVACY)["ref"].to_list()
     assert got == [f"record {by_hand('102')}", "line 4", None]
 
 

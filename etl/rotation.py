@@ -1,0 +1,91 @@
+"""A site's key changed for another, without a batch that the network counts twice.
+
+What was sent under a former key keeps its pseudonym as long as that key is listed:
+whoever sent it knows by its pseudonyms which those are. The hub reads them in its
+warehouse; a site that sends for itself keeps a list of its own. What is new gets a
+pseudonym of the new key, so that the former key can be dropped once nobody asks any
+more for what was sent under it; it is then another batch to the network.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from etl.bundle import Bundle, sync
+from etl.contract.schemas import SCHEMAS, SENT
+from etl.network import Site
+from etl.pseudonym import pseudonym_columns
+from etl.store import Warehouse
+
+# In a column, or as a record's name in the place where it stood.
+_PSEUDONYM = r"^(?:record )?([a-z0-9]+-[0-9a-f]{16})(?:,|$)"
+
+
+def remembering(site: Site, sent: Callable[[], Iterable[str]]) -> Site:
+    """The site, knowing what it sent under former keys; asked only if it has any."""
+    if site.privacy is None or not site.privacy.former:
+        return site
+    told = tuple(f"{former.key_id}-" for former in site.privacy.former)
+    known = frozenset(p for p in sent() if p.startswith(told))
+    return replace(site, privacy=replace(site.privacy, sent=known))
+
+
+def sent_to(warehouse: Warehouse, site: str) -> set[str]:
+    """Every pseudonym that the hub's warehouse has from a site, also of closed rows."""
+    found: set[str] = set()
+    for dataset in SENT:
+        for column in (*pseudonym_columns(dataset), "ref"):
+            found |= _known(warehouse, dataset, column, site)
+    return found | _known(warehouse, "reject", "ref", site)
+
+
+def _known(warehouse: Warehouse, table: str, column: str, site: str) -> set[str]:
+    query = (
+        f'select distinct "{column}" as said from {warehouse.table(table)} '
+        "where sender = $site"
+    )
+    return _named(warehouse.query(query, {"site": site})["said"])
+
+
+class Sent:
+    """The pseudonyms that a site has sent by itself, one a line of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def pseudonyms(self) -> set[str]:
+        """All that it has sent so far."""
+        if not self.path.exists():
+            return set()
+        return set(self.path.read_text(encoding="ascii").split())
+
+    def note(self, bundle: Bundle) -> None:
+        """Add what a bundle holds, before it leaves: it may have left."""
+        known = self.pseudonyms()
+        new = in_bundle(bundle) - known
+        if not new:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex}")
+        temporary.write_text("\n".join(sorted(known | new)), encoding="ascii")
+        sync(temporary)
+        os.replace(temporary, self.path)
+
+
+def in_bundle(bundle: Bundle) -> set[str]:
+    """Every pseudonym of a bundle: in its columns, and where a record is named."""
+    dataset = bundle.manifest.dataset
+    rows, rejects = bundle.rows.lazy(), bundle.rejects.lazy()
+    there = rows.collect_schema().names()
+    columns = [c for c in pseudonym_columns(dataset) if c in SCHEMAS[dataset].columns()]
+    said = [rows.select(said=c) for c in (*columns, "_ref") if c in there]
+    said.append(rejects.select(said="ref"))
+    return _named(pl.concat(said).unique().collect()["said"])
+
+
+def _named(said: pl.Series) -> set[str]:
+    return set(said.str.extract(_PSEUDONYM).drop_nulls())
