@@ -8,11 +8,10 @@ at the top of `_fhir_columns`, how a search is read to its end in `_fhir_search`
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from difflib import get_close_matches
 from urllib.parse import parse_qsl
 
@@ -26,13 +25,13 @@ from connectors._fhir_search import Found, Place, Search, text
 from connectors._fhir_slots import Weeks
 from connectors._http import Client
 from connectors._page import Extract, Page, Source
+from connectors._resume import begun, resume_at, resumed
 from connectors._settings import Settings, TimeZone, WebAddress, instant, settings
 from connectors._text import record_frame
 
 OVERLAP = timedelta(minutes=5)
 """Clocks differ, and resources are stamped before they can be found."""
 
-RESUME = "resume:"
 OURS = re.compile(r"_(count|sort|offset|lastUpdated|elements|summary|total|since)$")
 """Parameters that the connector sets, and that a site's own would contradict."""
 
@@ -70,18 +69,18 @@ class Read(Settings):
 def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]:
     """The resources that `Type?search` in `extract.location` finds, a page an answer.
 
-    With `since` those that changed after it, five minutes early by the server's own
-    clock, and what was deleted. A resource in which a mapped column is empty has it
-    as null; a full read in which no resource has it is a SourceError (a misspelled
-    system is not an empty one), as is one that finds nothing. Slots by week
-    are counted anew each time.
+    With `since` those that changed after it, five minutes early by whichever clock is
+    behind, and what was deleted. A mapped column that a resource leaves out is null;
+    a full read in which no resource has it is a SourceError, for a misspelled system
+    is not an empty one, as is a read that finds nothing. Slots by week are counted
+    anew each time.
     """
     reading = _Reading(source, extract)
     with reading.client:
         if reading.read.weeks:
             yield reading.weeks(reading.read.weeks)
         else:
-            yield from reading.pages(_progress(since))
+            yield from reading.pages(_progress(source, since))
 
 
 def present(source: Source, extract: Extract) -> Iterator[pl.Series]:
@@ -105,22 +104,26 @@ class _Progress:
     lacking: frozenset[str] | None = None
 
     def told(self) -> str:
-        return RESUME + json.dumps(asdict(self), default=sorted)
+        return resume_at(
+            since=self.since,
+            moment=self.place.moment,
+            seen=sorted(self.place.seen),
+            watermark=self.watermark,
+            lacking=sorted(self.lacking or ()),
+        )
 
 
-def _progress(since: str | None) -> _Progress:
+def _progress(source: Source, since: str | None) -> _Progress:
+    if kept := resumed(source, since):
+        return _Progress(
+            kept["since"],
+            Place(kept["moment"], frozenset(kept["seen"])),
+            kept["watermark"],
+            frozenset(kept["lacking"]),
+        )
     if not since:
         return _Progress()
-    if not since.startswith(RESUME):
-        return _Progress(since, Place(text(instant(since) - OVERLAP)))
-    kept = json.loads(since.removeprefix(RESUME))
-    place, lacking = kept["place"], kept["lacking"]
-    return _Progress(
-        kept["since"],
-        Place(place["moment"], frozenset(place["seen"])),
-        kept["watermark"],
-        frozenset(lacking),
-    )
+    return _Progress(since, Place(text(instant(since) - OVERLAP)))
 
 
 class _Reading:
@@ -164,7 +167,7 @@ class _Reading:
             self._all_there(read, progress.lacking or frozenset())
         gone = [] if whole else self._gone(progress)
         if gone or not read:
-            watermark = progress.watermark or self._now()
+            watermark = progress.watermark or begun(self.client.clock)
             yield replace(self._page([], watermark), gone=tuple(gone))
 
     def weeks(self, time_zone: str) -> Page:
@@ -193,7 +196,7 @@ class _Reading:
         return replace(
             progress,
             place=found.place or progress.place,
-            watermark=progress.watermark or self._now(),
+            watermark=progress.watermark or begun(self.client.clock),
             lacking=(progress.lacking or frozenset()) - there,
         )
 
@@ -203,10 +206,6 @@ class _Reading:
         frame = record_frame(rows, ("reference", *self._columns, *self.read.fields))
         refs = _refs([row["reference"] for row in rows])
         return Page(frame, self._origin, refs, watermark, resume=resume)
-
-    def _now(self) -> str:
-        # The server's clock is the one that stamps what changes.
-        return (self.client.clock or datetime.now(UTC)).isoformat(timespec="seconds")
 
     def _gone(self, progress: _Progress) -> list[str]:
         deleted = self.search.deleted(instant(progress.since or "") - OVERLAP)

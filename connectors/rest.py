@@ -6,10 +6,9 @@ how they cut a long list into answers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Literal
 
 import httpx
@@ -20,6 +19,7 @@ from connectors._auth import SignIn
 from connectors._errors import ConfigError, SourceError
 from connectors._http import Client
 from connectors._page import ROWS, Extract, Page, Source
+from connectors._resume import begun, resume_at, resumed
 from connectors._settings import Settings, WebAddress, instant, settings
 from connectors._text import flatten, record_frame
 
@@ -28,8 +28,6 @@ OVERLAP = timedelta(minutes=5)
 
 HELD = 5_000
 """Records gathered before a page is handed on: what a break can cost at most."""
-
-RESUME = "resume:"
 
 Record = dict[str, str | None]
 
@@ -76,13 +74,13 @@ def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]
 
     A list with nothing in it is a SourceError in a full read unless `may_be_empty`:
     an expired right looks exactly like an empty system. Where `modified_parameter`
-    is set, `since` is sent as it, five minutes early by the server's own clock. A
+    is set, `since` is sent as it, five minutes early by whichever clock is behind. A
     list cut by page or offset misses a record when one before it is deleted while
     the list is read; one with a cursor or a next address need not.
     """
     listing = _Listing(source, extract)
     with listing.client:
-        yield from listing.pages(_progress(since))
+        yield from listing.pages(_progress(source, since))
 
 
 def present(source: Source, extract: Extract) -> Iterator[pl.Series]:
@@ -101,13 +99,12 @@ class _Progress:
     received: int = 0
 
     def told(self) -> str | None:
-        return RESUME + json.dumps(asdict(self)) if self.at else None
+        return resume_at(**asdict(self)) if self.at else None
 
 
-def _progress(since: str | None) -> _Progress:
-    if since and since.startswith(RESUME):
-        return _Progress(**json.loads(since.removeprefix(RESUME)))
-    return _Progress(since)
+def _progress(source: Source, since: str | None) -> _Progress:
+    kept = resumed(source, since)
+    return _Progress(**kept) if kept else _Progress(since)
 
 
 class _Listing:
@@ -239,8 +236,7 @@ class _Listing:
             at = str(count)
         elif received and read.paging == "page":
             at = str(int(progress.at or read.first_page) + 1)
-        told = self.client.clock or datetime.now(UTC)
-        mark = told.isoformat(timespec="seconds") if read.modified_parameter else None
+        mark = begun(self.client.clock) if read.modified_parameter else None
         return _Progress(progress.since, progress.watermark or mark, at, count)
 
     def _named(self, url: httpx.URL, following: object) -> str | None:

@@ -80,7 +80,8 @@ def factory(
     folder = tmp_path_factory.mktemp(request.param)
     history = request.param == "sekmet"
     if history:
-        shutil.copy(once("sekmet-10000", of_10_000) / "sekmet.db", folder)
+        for part in once("sekmet-10000", of_10_000).glob("sekmet.db*"):
+            shutil.copy(part, folder)
     count = 10_000 if history else 2_000
     holds = {f"o{number}": observation(number) for number in range(count)}
     with (sekmet if history else medplum)(folder) as base:

@@ -6,13 +6,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
+
+from tests.connectors.servers.programs import Program
 
 HOME = Path(__file__).resolve().parents[2] / ".state" / "servers"
 
@@ -64,26 +64,13 @@ def _run(command: list[str], wanted: object) -> None:
 
 
 @contextmanager
-def running(
-    command: list[str], answers: str, environment: Mapping[str, str], log: Path
-) -> Iterator[None]:
-    """The program, from when it answers at an address until the block is left."""
-    with open(log, "wb") as output:
-        program = subprocess.Popen(
-            command, stdout=output, stderr=output, env=dict(environment)
-        )
+def running(program: Program) -> Iterator[None]:
+    """The program, until the block is left."""
+    program.start()
     try:
-        for _ in range(600):
-            try:
-                httpx.get(answers, timeout=5)
-                break
-            except httpx.TransportError:
-                assert program.poll() is None, log.read_text()[-2000:]
-                time.sleep(0.05)
         yield
     finally:
-        program.terminate()
-        program.wait(20)
+        program.kill()
 
 
 def free_port() -> int:

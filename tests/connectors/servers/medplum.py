@@ -1,11 +1,11 @@
 """Medplum's FHIR router over its memory: no next links, no history of a type."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.connectors.servers.installed import free_port, modules_with, running
+from tests.connectors.servers.programs import Program
 
 SHELL = Path(__file__).with_name("medplum.cjs")
 PACKAGES = {
@@ -20,7 +20,6 @@ def medplum(folder: Path) -> Iterator[str]:
     """The base URL of an empty server; `folder` takes its log."""
     modules = modules_with("medplum", PACKAGES)
     port = free_port()
-    url = f"http://127.0.0.1:{port}/fhir"
     command = ["node", str(SHELL), str(modules), str(port)]
-    with running(command, f"{url}/Slot", os.environ, folder / "medplum.log"):
-        yield url
+    with running(Program(command, port, folder / "medplum.log")):
+        yield f"http://127.0.0.1:{port}/fhir"

@@ -1,12 +1,12 @@
 """sekmet-fhir: a FHIR R4 server with history, strict search and SMART sign-in."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.connectors.servers.installed import free_port, python_with, running
+from tests.connectors.servers.programs import Program
 
 
 @contextmanager
@@ -27,17 +27,11 @@ def sekmet(folder: Path, base: str | None = None, **settings: object) -> Iterato
     config = folder / "settings.yaml"
     config.write_text(json.dumps({**quiet, **settings}))
     environment = {
-        **os.environ,
         "SEKMET_CONFIG": str(config),
         "SEKMET_BASE_URL": base or url,
         "SEKMET_DB": str(folder / "sekmet.db"),
     }
-    start = "from sekmet.cli import app; app()"
-    command = [str(python), "-c", start, "serve", "--host", "127.0.0.1"]
-    with running(
-        [*command, "--port", str(port)],
-        f"{url}/metadata",
-        environment,
-        folder / "sekmet.log",
-    ):
+    serve = ["serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(python), "-c", "from sekmet.cli import app; app()", *serve]
+    with running(Program(command, port, folder / "sekmet.log", environment)):
         yield url
