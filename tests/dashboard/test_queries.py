@@ -76,7 +76,8 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 }
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
-    "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under", "NoSnapshotError", "about", "agreed_completeness", "answering_from",
+    "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under", "NoSnapshotError",
+    "about", "agreed_completeness", "answering_from",
     "audience_rule", "cohorts", "current", "previous", "products", "runs",
 }  # fmt: skip
 COUNTED = {
