@@ -7,6 +7,7 @@ from dashboard.components import aria, legend
 from dashboard.filters import Filters
 from dashboard.metric import Metric
 from dashboard.metrics import DEFINITIONS, METRICS
+from dashboard.pages import _coverage
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
@@ -44,7 +45,9 @@ def _comparing() -> Component:
             html.P(
                 "Intervals of one proportion are exact (Clopper and Pearson 1934)."
                 " Every site also says at how many failures it would be flagged, and"
-                " how likely a doubled rate would be seen at all."
+                " how likely a doubled rate would be seen at all. What the limits"
+                " really hold stands in the table at the end of this page; how often"
+                " charts over time give a false alarm stands on Over time."
             ),
             html.P(
                 "Durations are medians and 90th percentiles of cumulative incidence"
@@ -137,6 +140,7 @@ register(
         "What each figure counts, of what, and who answers for it.",
         order=90,
         shown=(),
-        foot=_reading,
+        top=_reading,
+        cards=(_coverage.CARD,),
     ),
 )

@@ -1,0 +1,49 @@
+import math
+
+import polars as pl
+import pytest
+from scipy.stats import binom
+
+from dashboard.filters import Filters
+from dashboard.pages._coverage import CARD, METHODS, RATES, SIZES
+from tests.demo import PUBLIC
+
+
+@pytest.fixture(scope="module")
+def table() -> pl.DataFrame:
+    return CARD.frame(PUBLIC, Filters())
+
+
+def test_every_size_and_rate_has_each_method_at_both_levels(
+    table: pl.DataFrame,
+) -> None:
+    assert table.select("p", "n").rows() == [(p, n) for p in RATES for n in SIZES]
+    for level in ("95", "998"):
+        for method in METHODS:
+            assert table[f"{method}_{level}"].is_between(0.5, 1).all()
+    shown = {column.name for column in CARD.columns}
+    assert shown == set(table.columns) - {"state", "reason"}
+
+
+@pytest.mark.parametrize(("n", "p"), [(5, 0.02), (20, 0.08), (100, 0.2), (500, 0.05)])
+def test_what_a_limit_holds_is_the_sum_of_the_counts_inside(
+    table: pl.DataFrame, n: int, p: float
+) -> None:
+    row = table.row(by_predicate=(pl.col("n") == n) & (pl.col("p") == p), named=True)
+    counts = range(n + 1)
+    for level, tail, z in (("95", 0.025, 1.959964), ("998", 0.001, 3.090232)):
+        low, high = binom.ppf((tail, 1 - tail), n, p)
+        rule = math.fsum(binom.pmf(k, n, p) for k in counts if low <= k <= high)
+        assert row[f"count_rule_{level}"] == pytest.approx(rule)
+        half = z * math.sqrt(p * (1 - p) / n)
+        normal = math.fsum(binom.pmf(k, n, p) for k in counts if abs(k / n - p) <= half)
+        assert row[f"normal_{level}"] == pytest.approx(normal)
+
+
+def test_the_sentence_says_what_is_promised_and_what_the_curve_would_do(
+    table: pl.DataFrame,
+) -> None:
+    said = CARD.sentence(table)
+    assert "95.2 % to 96.7 % from 200 batches and 5 % on" in said
+    assert "77.4 % of the time at worst" in said
+    assert "Nearer to the level is better" in said
