@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from connectors import ConfigError
-from dashboard import api, queries
+from dashboard import api, queries, reception
 from dashboard.app import Sources, create_app
 from dashboard.journal import Journal
 from etl.network import NETWORK_FILE
@@ -22,7 +22,7 @@ def application(folder: Path) -> FastAPI:
     sources = Sources(
         data / "snapshots", Journal(data / "journal.sqlite"), queries.about
     )
-    return create_app(sources, routers=[api.router])
+    return create_app(sources, [api.router, reception.router(folder.resolve())])
 
 
 def serve(folder: Path, host: str, port: int) -> None:

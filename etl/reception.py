@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from etl.bundle import Archive, sync
 from etl.confined import MEMORY, in_confinement
 from etl.examination import too_large
-from etl.network import Network
+from etl.network import NETWORK_FILE, SITES_FOLDER, Network
 from etl.package import SUFFIX, Unpacked, unpack
 from etl.receipt import Receipt, refusal_of
 from etl.signature import RefusedError, Signed
@@ -64,10 +64,11 @@ class Reception:
     folder: Path
     examination: Examination = confined
 
-    @cached_property
+    @property
     def network(self) -> Network:
-        """The network as it is known without any secret."""
-        return load_desk(self.folder)
+        """The network as it is known now, without any secret."""
+        files = [self.folder / NETWORK_FILE, *(self.folder / SITES_FOLDER).iterdir()]
+        return _network(self.folder, tuple(path.stat().st_mtime_ns for path in files))
 
     @cached_property
     def archive(self) -> Archive:
@@ -172,11 +173,16 @@ class Reception:
     def _receipt(self, site: str, name: str) -> Path:
         return self.folder / "data" / "receipts" / site / f"{name}.json"
 
+    def place(self) -> Path:
+        """Where packages lie while they are looked at, on the archive's disk."""
+        desk = self.folder / "data" / "reception"
+        desk.mkdir(parents=True, exist_ok=True)
+        return desk
+
     @contextmanager
     def _aside(self) -> Iterator[Path]:
         """A folder on the same disk as the archive, gone afterwards."""
-        desk = self.folder / "data" / "reception"
-        desk.mkdir(parents=True, exist_ok=True)
+        desk = self.place()
         for litter in desk.iterdir():
             with suppress(FileNotFoundError):
                 if time.time() - litter.stat().st_mtime > _FORGOTTEN:
@@ -186,6 +192,12 @@ class Reception:
             yield aside
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+
+@lru_cache(maxsize=4)
+def _network(folder: Path, changed: tuple[int, ...]) -> Network:
+    """The network's files, read again only when one of them has changed."""
+    return load_desk(folder)
 
 
 def packages_in(folder: Path) -> list[Path]:
