@@ -123,6 +123,7 @@ class _Listing:
             )
         self._url = httpx.URL(f"{options.url.rstrip('/')}/{path}")
         self._origin = f"GET /{path}"
+        self._columns = extract.columns
         self.client = Client(
             source,
             per_minute=options.requests_per_minute,
@@ -137,17 +138,19 @@ class _Listing:
         A page ends where an answer does, so that the next one can be asked for.
         """
         held: list[Record] = []
+        told = False
         for records, behind in self._answers(progress):
             held, progress = held + records, behind
-            if len(held) >= HELD and progress.at:
+            if len(held) >= HELD:
                 yield from self._cut(held, progress)
-                held = []
+                held, told = [], True
         if not progress.received and not progress.since and not self.read.may_be_empty:
             raise self._source.error(
                 f"{self._origin} lists no record at all; check the rights of the key, "
                 f"or set read.may_be_empty = true if there are none yet"
             )
-        yield from self._cut(held, progress)
+        if held or not told:
+            yield from self._cut(held, progress)
 
     def _cut(self, held: Sequence[Record], progress: _Progress) -> Iterator[Page]:
         """Records as pages of the size allowed; only the last one ends an answer."""
@@ -168,15 +171,15 @@ class _Listing:
             f"record {record[key]}" if key else f"row {before + number}"
             for number, record in enumerate(records, start=1)
         ]
-        gone = pl.Series([self._is_deleted(one) for one in records], dtype=pl.Boolean)
-        listed = pl.Series("ref", refs, pl.String)
-        wanted = (*([key] if key else []), *self.read.fields)
-        return Page(
-            record_frame(records, wanted).filter(~gone),
-            self._origin,
-            listed.filter(~gone),
-            gone=tuple(listed.filter(gone)),
-        )
+        named = list(zip(refs, records, strict=True))
+        gone = [ref for ref, record in named if self._is_deleted(record)]
+        kept = [(ref, one) for ref, one in named if not self._is_deleted(one)]
+        # Where there is no record, nothing can tell what columns there would be.
+        columns = () if kept else self._columns
+        wanted = (*([key] if key else []), *self.read.fields, *columns)
+        frame = record_frame([record for _, record in kept], wanted)
+        listed = pl.Series("ref", [ref for ref, _ in kept], pl.String)
+        return Page(frame, self._origin, listed, gone=tuple(gone))
 
     def _is_deleted(self, record: Record) -> bool:
         said = record.get(self.read.deleted) if self.read.deleted else None
