@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 from dash.development.base_component import Component
 
+from dashboard import queries
+from dashboard.analysis.funnel import ALONE
 from dashboard.analysis.overdispersion import Overdispersion, overdispersion
 from dashboard.card import Card
 from dashboard.components import Column, written
@@ -18,6 +20,7 @@ from dashboard.rates import WIDTHS, all_sites, compared, compared_by, sees_pools
 from dashboard.viewer import Viewer
 
 _ALPHA = 0.05
+_TOTAL = "many sites shown as one total: there is nothing to compare it with"
 
 
 def widths(viewer: Viewer, filters: Filters, path: str) -> Component | None:
@@ -51,7 +54,8 @@ def fairness(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         return frame
     # The spread between sites cannot be learned from a pool.
     return frame.with_columns(
-        pl.lit(None, pl.Float64).alias(c) for c in ("phi", "tau2")
+        *(pl.lit(None, pl.Float64).alias(c) for c in ("phi", "tau2")),
+        pl.col("reason").replace(ALONE, _TOTAL),
     )
 
 
@@ -140,7 +144,9 @@ def not_compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     frame = compared(viewer, filters).filter(~pl.col("compared")).sort("site")
     return frame.select(
         "site",
-        pl.col("reason").alias("why"),
+        pl.col("reason").replace(ALONE, _TOTAL).alias("why")
+        if sees_pools(viewer)
+        else pl.col("reason").alias("why"),
         "events",
         "n",
         "rate",
@@ -152,6 +158,8 @@ def not_compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 def _not_compared_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "Every site in this selection is compared."
+    if frame["site"].is_in([*queries.POOLS]).all():
+        return "You see no site by name, so none can be compared with the others."
     are = "are" if frame.height > 1 else "is"
     return (
         f"{some(frame.height, 'site')} {are} not compared: a rate from rows that are"

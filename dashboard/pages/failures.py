@@ -6,8 +6,6 @@ from dash import ClientsideFunction, Input, clientside_callback, html
 from dash.development.base_component import Component
 
 from dashboard import figures, queries
-from dashboard.analysis import intervals
-from dashboard.analysis.wording import title
 from dashboard.card import Card
 from dashboard.components import Column, notice, written
 from dashboard.filter_bar import switch
@@ -19,11 +17,12 @@ from dashboard.pages import (
     _cohorts,
     _definitions,
     _fairness,
+    _parameters,
     _shrunken,
     _standardised,
     _usual,
 )
-from dashboard.rates import BEHIND, allowance, behind, compared, curve
+from dashboard.rates import BEHIND, all_sites, allowance, behind, compared, curve
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
@@ -37,6 +36,8 @@ _POINTS = (
     Column("rate", "Rate", "percent"),
     Column("lower", "95 % from", "percent"),
     Column("upper", "to", "percent"),
+    Column("undetermined", "Undetermined", "count"),
+    Column("in_process", "In process", "count"),
     Column("flag_at998", "Flagged at", "count"),
     Column("power_double", "Chance to see a doubling", "percent"),
     Column("p_value", "p", "number"),
@@ -46,11 +47,29 @@ _POINTS = (
 )
 
 
+def points(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """One row a site as `compared`, with the batches that its rate leaves out.
+
+    `undetermined` have ended, but whether they failed cannot be told, as a criterion
+    is not judged; for a late failure, which asks about other batches, it is null.
+    `in_process` have not ended. Both are null where their counts are hidden.
+    """
+    frame = compared(viewer, filters)
+    whole = queries.counts(viewer, all_sites(filters), ("ended", "in_process"))
+    joined = frame.join(
+        whole.select("site", "ended", "in_process"), on="site", how="left"
+    )
+    left = (pl.col("ended") - pl.col("n")).clip(0)
+    told = pl.lit(filters.definition != "late_failure")
+    return joined.with_columns(undetermined=pl.when(told).then(left)).drop("ended")
+
+
 def said(frame: pl.DataFrame) -> str:
     """What the funnel shows in one sentence; low is good."""
     judged = frame.filter("compared")
     if judged.is_empty():
-        return "No site can be compared in this selection; lower is better."
+        none = "No site can be compared in this selection; lower is better."
+        return f"{none}{_total(frame)}"
     high = judged.filter(pl.col("flagged") == "high998")["site"].to_list()
     rate = judged["centre"][0]
     named = f": {site_names(high)}" if high else ""
@@ -60,12 +79,35 @@ def said(frame: pl.DataFrame) -> str:
         " above the 99.8 % limit around the network's"
         f" {written(rate, 'percent')}{named}."
         " Lower is better; points inside the limits differ no more than chance would."
-        f"{allowance(frame)}"
+        f"{_left_out(frame)}{allowance(frame)}"
     )
 
 
+def _total(frame: pl.DataFrame) -> str:
+    """The one total that is shown, where that is all; otherwise nothing."""
+    whole = frame.drop_nulls("rate")
+    if whole.height != 1 or whole["site"][0] not in queries.POOLS:
+        return ""
+    row = whole.row(0, named=True)
+    return (
+        f" You see the network as one total: {written(row['events'], 'count')} of"
+        f" {written(row['n'], 'count')} batches ({written(row['rate'], 'percent')})."
+    )
+
+
+def _left_out(frame: pl.DataFrame) -> str:
+    """What the rates cannot count yet; nothing where nothing is left out."""
+    told = {
+        "undetermined": "with a criterion that nobody judged",
+        "in_process": "still in process",
+    }
+    counts = {c: int(frame[c].sum()) for c in told if c in frame.columns}
+    words = [f"{n} {told[c]}" for c, n in counts.items() if n]
+    return f" Not counted: {' and '.join(words)}." if words else ""
+
+
 def _drawn(frame: pl.DataFrame) -> go.Figure:
-    points = frame.select(
+    marks = frame.select(
         pl.Series("label", [site_name(site) for site in frame["site"]], pl.String),
         "n",
         pl.col("rate").alias("value"),
@@ -80,7 +122,7 @@ def _drawn(frame: pl.DataFrame) -> go.Figure:
     )
     if frame.filter("compared").is_empty():
         return figures.empty("No site can be compared in this selection.")
-    return figures.funnel(points, curve(frame))
+    return figures.funnel(marks, curve(frame))
 
 
 def _hover(row: dict[str, object]) -> str:
@@ -100,6 +142,9 @@ def _hover(row: dict[str, object]) -> str:
         lines.append(f"below the 99.8 % limit at {row['low_at998']} or fewer")
     if row["power_double"] is not None:
         lines.append(_power(float(str(row["power_double"])), row["n"]))
+    for column, words in (("undetermined", "undetermined"), ("in_process", "running")):
+        if row.get(column):
+            lines.append(f"{row[column]} more {words}")
     if row["reason"]:
         lines.append(str(row["reason"]))
     return "<br>".join(lines)
@@ -147,50 +192,6 @@ def _causes_said(frame: pl.DataFrame) -> str:
     )
 
 
-def by_parameter(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Each release parameter: how many of its judged criteria failed, with interval."""
-    frame = queries.parameters(viewer, filters, by=("parameter",))
-    return (
-        intervals.proportions(frame.rename({"failed": "events", "judged": "n"}))
-        .select(
-            "parameter",
-            "events",
-            "n",
-            "undetermined",
-            "rate",
-            "lower",
-            "upper",
-            "state",
-            "reason",
-        )
-        .sort("rate", descending=True, nulls_last=True)
-    )
-
-
-def _parameter_said(frame: pl.DataFrame) -> str:
-    seen = frame.drop_nulls("rate")
-    if seen.is_empty():
-        return "No release criterion was judged in this selection."
-    top = seen.row(0, named=True)
-    return (
-        f"{title(top['parameter'])} fails most often: {top['events']} of {top['n']}"
-        f" judged ({written(top['rate'], 'percent')}). Lower is better; lines are exact"
-        " 95 % intervals."
-    )
-
-
-def _parameter_drawn(frame: pl.DataFrame) -> go.Figure:
-    rows = frame.select(
-        pl.Series("label", [title(code) for code in frame["parameter"]], pl.String),
-        pl.col("rate").alias("value"),
-        pl.col("lower").alias("low"),
-        pl.col("upper").alias("high"),
-        "state",
-        "reason",
-    )
-    return figures.caterpillar(rows, "share of judged criteria that failed", True)
-
-
 def _top(viewer: Viewer, filters: Filters) -> Component:
     options = [(name, d.title) for name, d in DEFINITIONS.items()]
     definition = DEFINITIONS[filters.definition]
@@ -222,7 +223,7 @@ register(
             Card(
                 "failure-funnel",
                 "Failures by size of site",
-                compared,
+                points,
                 said,
                 _drawn,
                 _POINTS,
@@ -251,27 +252,7 @@ register(
                 ),
                 width="half",
             ),
-            Card(
-                "failure-parameters",
-                "Which test loses them",
-                by_parameter,
-                _parameter_said,
-                _parameter_drawn,
-                metric="criterion_failed",
-                columns=(
-                    Column("parameter", "Test", "parameter"),
-                    Column("events", "Failed", "count"),
-                    Column("n", "Judged", "count"),
-                    Column("undetermined", "Undetermined", "count"),
-                    Column("rate", "Rate", "percent"),
-                    Column("lower", "95 % from", "percent"),
-                    Column("upper", "to", "percent"),
-                ),
-                count=lambda f: (
-                    f"n = {written(int(f['n'].sum() or 0), 'count')} judged criteria"
-                ),
-                width="half",
-            ),
+            _parameters.CARD,
             _cohorts.CARD,
             _behind.CARD,
         ),

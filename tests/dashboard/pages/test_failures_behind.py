@@ -81,7 +81,7 @@ def test_points_and_tables_lead_to_what_the_viewer_may_list(
     }.get(viewer.role, lambda site: False)
     cards = {c.id: c for c in (*_standardised.CARDS, _usual.CARD, _shrunken.CARD)}
     with demo.asked_by(viewer) as filters:
-        frame = compared(viewer, filters)
+        frame = failures.points(viewer, filters)
         assert behind(frame).to_list() == [s if may(s) else None for s in frame["site"]]
         drawn = failures._drawn(frame)
         told = content(frame, failures._POINTS, "points")
@@ -93,6 +93,29 @@ def test_points_and_tables_lead_to_what_the_viewer_may_list(
         cell = row["cells"][-1]
         link = {"site": site, "words": "batches"}
         assert cell == (link if may(site) else "counts only")
+
+
+@pytest.mark.parametrize("definition", ["no_product", "out_of_spec", "late_failure"])
+def test_what_a_rate_leaves_out_is_shown_beside_it(demo: Demo, definition: str) -> None:
+    column = DEFINITIONS[definition].column
+    rows = demo.rows(
+        "select site, count(*) filter (where in_process) as running,"
+        f" count(*) filter (where not in_process and {column} is null) as untold"
+        " from fact_batch where counted group by site order by site"
+    )
+    filters = Filters(definition=definition)
+    with demo.asked_by():
+        frame = failures.points(LEAD, filters).filter(pl.col("n") > 0).sort("site")
+        said = failures.said(frame)
+    assert frame["in_process"].to_list() == rows["running"].to_list()
+    assert f"{rows['running'].sum()} still in process" in said
+    if definition == "late_failure":
+        assert frame["undetermined"].null_count() == frame.height
+    else:
+        assert frame["undetermined"].to_list() == rows["untold"].to_list()
+    judged = rows["untold"].sum() if definition == "out_of_spec" else 0
+    told = f"{judged} with a criterion that nobody judged" in said
+    assert told == (definition == "out_of_spec")
 
 
 def test_the_hover_has_every_limit_in_batches_and_the_power_in_words(

@@ -181,6 +181,19 @@ def test_a_site_whose_rows_are_missing_stands_apart_with_the_reason(
         assert mine["reason"] == row["why"]
 
 
+def test_the_public_is_told_that_it_sees_one_total(demo: Demo) -> None:
+    with demo.asked_by(PUBLIC) as filters:
+        told = said(compared(PUBLIC, filters))
+        apart = _fairness.not_compared(PUBLIC, filters)
+        sentence = _fairness.CARDS[1].sentence(apart)
+        reasons = _fairness.fairness(PUBLIC, filters)["reason"].to_list()
+    assert (
+        "You see the network as one total: 870 of 6\u202f340 batches (13.7 %)." in told
+    )
+    assert sentence.startswith("You see no site by name")
+    assert all("one total" in reason for reason in (*apart["why"], *reasons[:2]))
+
+
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
 @pytest.mark.parametrize("viewer", VIEWERS, ids=str)
 def test_every_question_has_a_sentence_and_states(

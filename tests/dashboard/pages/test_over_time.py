@@ -418,3 +418,12 @@ def test_every_card_is_whole_whatever_is_asked_for(
         assert not re.search(r"\b(nan|None|inf)\b", said.replace("None of", ""))
         floats = frame.select(pl.selectors.float())
         assert all(series.is_finite().all() for series in floats)
+
+
+@pytest.mark.parametrize("viewer", [LEAD, SITE, REGION, PUBLIC], ids=str)
+def test_every_row_of_every_card_has_a_state(demo: Demo, viewer: Viewer) -> None:
+    with demo.asked_by(viewer) as filters:
+        for made in over_time.CARDS:
+            frame = made.frame(viewer, filters)
+            assert {"state", "reason"} <= set(frame.columns), made.id
+            assert frame["state"].null_count() == 0
