@@ -5,7 +5,9 @@ of two that differ the later one stands, because a correction supersedes what it
 corrects.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -24,7 +26,7 @@ from etl.sentences import bound, not_owned, unknown_product
 
 ROW: Final = "_row"
 # Rows of a bundle that are checked at a time.
-SLICE: Final = 100_000
+SLICE: Final = 65_536
 _PLACE: Final = {ROW: pl.Int64, PART: pl.Int64, "_style": pl.Int64}
 _REPEATED: Final = {
     "row": pl.Int64,
@@ -90,12 +92,36 @@ def _slices(bundle: Bundle, network: Network) -> Iterator[Slice]:
     for rejects in bundle.rejects.collect_batches(chunk_size=SLICE):
         told = rejects.select(*REJECT_SCHEMA, _entry(rejects["row"], manifest))
         yield Slice(pl.DataFrame(), told)
-    for rows in bundle.rows.collect_batches(chunk_size=SLICE, maintain_order=True):
+
+    def judge(rows: pl.DataFrame) -> Slice:
         good, rejects = _judged(rows, manifest.dataset, reading, known)
-        yield Slice(
+        return Slice(
             good.with_columns(_entry(good[ROW], manifest)),
             rejects.with_columns(_entry(rejects["row"], manifest)),
         )
+
+    yield from _by_two(judge, _pieces(bundle.rows))
+
+
+def _pieces(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """The rows a slice at a time, none read before it is due."""
+    height = rows.select(pl.len()).collect().item()
+    for first in range(0, height, SLICE):
+        yield rows.slice(first, SLICE).collect()
+
+
+def _by_two(
+    judge: Callable[[pl.DataFrame], Slice], batches: Iterator[pl.DataFrame]
+) -> Iterator[Slice]:
+    """The slices in their order, the next one judged while one is being used."""
+    with ThreadPoolExecutor(2) as pool:
+        ahead: deque[Future[Slice]] = deque()
+        for rows in batches:
+            ahead.append(pool.submit(judge, rows))
+            if len(ahead) == 2:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def _entry(rows: pl.Series, manifest: Manifest) -> pl.Series:

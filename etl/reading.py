@@ -158,7 +158,7 @@ def _result_cells(
         cells,
         "value",
         reading,
-        lambda part, style: _explained_cells(results(part, style), part, style),
+        lambda part, style: _once_each(part.drop("_part", "_style"), style),
     )
     if "text" not in read:
         split = _in_figures_only(split)
@@ -169,6 +169,19 @@ def _result_cells(
         for name in ("comparator", "text", "unit", "state")
         if name in read
     }
+
+
+def _once_each(cells: pl.DataFrame, style: Style) -> pl.DataFrame:
+    """What results say, reading what is said more than once only once."""
+    once = cells.unique(maintain_order=True)
+    read = _explained_cells(results(once, style), once, style)
+    if once.height == cells.height:
+        return read
+    numbered = once.with_row_index("_at")
+    place = cells.join(
+        numbered, on=cells.columns, how="left", nulls_equal=True, maintain_order="left"
+    )
+    return read[place["_at"]]
 
 
 def _explained(read: pl.DataFrame, said: Mapping[str, str]) -> pl.DataFrame:
