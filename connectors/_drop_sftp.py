@@ -67,18 +67,20 @@ class Sftp:
         self._source, self._login = source, login
         self._pinned = _Pinned(login.fingerprint)
         self._runner = asyncio.Runner()
+        self._connection: asyncssh.SSHClientConnection | None = None
 
     def __enter__(self) -> Sftp:
         try:
             self._connection = self._wait(self._connected())
             self._files = self._wait(self._started(self._connection))
         except BaseException:
-            self._runner.close()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.abort()
+        if self._connection:
+            self._connection.abort()
         self._runner.close()
 
     async def _connected(self) -> asyncssh.SSHClientConnection:
@@ -119,7 +121,8 @@ class Sftp:
 
     def _listing(self, folder: str) -> Listing:
         files, folders = [], []
-        for name, about in self._wait(self._names(folder), folder or "the folder"):
+        what = f"folder {self._full(folder)}"
+        for name, about in self._wait(self._names(folder), what):
             path = within(folder, name)
             if stat.S_ISDIR(about.permissions or 0):
                 folders.append(path)
@@ -162,11 +165,25 @@ class Sftp:
         read = await opened.read(_BLOCK)
         return read if isinstance(read, bytes) else read.encode()
 
-    def _wait(self, asked: Coroutine[Any, Any, Answer], what: str = "") -> Answer:
+    async def _in_time(self, asked: Coroutine[Any, Any, Answer]) -> Answer:
+        # Merely cancelled, a request would first wait for the server to let go of it.
+        task = asyncio.ensure_future(asked)
+        done, _ = await asyncio.wait({task}, timeout=SECONDS)
+        if done:
+            return task.result()
+        if self._connection:
+            self._connection.abort()
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
+        raise TimeoutError
+
+    def _wait(
+        self, asked: Coroutine[Any, Any, Answer], what: str = "an answer"
+    ) -> Answer:
         """The answer; SourceError when none comes, or it is a refusal."""
         host = f"{self._login.host}:{self._login.port}"
         try:
-            return self._runner.run(asyncio.wait_for(asked, SECONDS))
+            return self._runner.run(self._in_time(asked))
         except asyncssh.HostKeyNotVerifiable:
             said = (
                 f"{host} shows the key {self._pinned.shown}, which is not the "
@@ -178,7 +195,7 @@ class Sftp:
         except asyncssh.SFTPPermissionDenied:
             said = f"{host} does not let the user {self._login.user} read {what}"
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            said = f"{host} has no {what} at {self._login.folder!r}; check `address`"
+            said = f"{host} has no {what}; check `address`"
         except TimeoutError:
             said = f"{host} did not answer in time; pull again later"
         except asyncssh.SFTPError:

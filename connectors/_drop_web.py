@@ -183,7 +183,7 @@ class Web:
         advice = {
             401: "check user and password",
             403: f"the user may not read {what}; have it allowed, or check the user",
-            404: f"there is no {what} at `address`; check it and `from`",
+            404: f"there is no such {'file' if path else 'folder'}; check `address`",
             405: "check `protocol`: the server does not know it here",
             429: "it asks for patience; pull later",
         }.get(status, "it is failing; pull later" if status >= 500 else "ask its IT")
