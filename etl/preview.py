@@ -14,6 +14,7 @@ import polars as pl
 from connectors import Page, SourceError, open_source
 from etl.contract.schemas import SCHEMAS
 from etl.entry import Entry, Start
+from etl.mapping import sender_column
 from etl.network import Site
 from etl.pseudonym import pseudonym_columns
 from etl.settings import ColumnRule, DatasetRules
@@ -84,7 +85,11 @@ def _first_page(site: Site, rules: DatasetRules) -> Page | None:
 def _fields(site: Site, rules: DatasetRules) -> Iterator[Field]:
     blocks = [each.columns for each in rules.each] or [{}]
     every = [{**rules.columns, **block} for block in blocks]
+    mapped = {column for block in every for column in block}
+    sender = sender_column(rules.name, mapped)
     for column in SCHEMAS[rules.name].columns():
+        if column == sender:
+            yield Field(column, "this site's slug", "plain")
         said = [_origin(block[column]) for block in every if column in block]
         if said:
             origin = ", ".join(dict.fromkeys(said))

@@ -152,7 +152,7 @@ class _Sftp:
         self, runner: asyncio.Runner, client: asyncssh.SFTPClient, to: SplitResult
     ) -> None:
         self._runner, self._client, self._to = runner, client, to
-        self._folder = PurePosixPath(to.path.lstrip("/") or ".")
+        self._folder = PurePosixPath(to.path or ".")
 
     def deliver(self, package: Path) -> Receipt | None:
         return self._run(self._deliver(package))

@@ -1,9 +1,9 @@
 """A site's own folder behind its firewall, and the hub that it sends to."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from etl.agent import Sending, send
-from etl.collect import Window
 from etl.site_folder import SiteFolder, load_site
 from tests.etl.drops import BATCHES, DECLARED, ENVIRON, NETWORK, RELEASES, SITE, drop
 from tests.etl.sending import PRIVATE, PUBLIC
@@ -18,7 +18,6 @@ signing_key = {{ env = "POCNET_SIGNING_KEY_ALPHA" }}
 send = "{to}"
 {more}
 [style]"""
-NEW = Window()
 
 
 def site_folder(folder: Path, to: str, more: str = "") -> Path:
@@ -38,10 +37,10 @@ def site_folder(folder: Path, to: str, more: str = "") -> Path:
     return folder
 
 
-def loaded(folder: Path, **more: str) -> SiteFolder:
-    return load_site(folder, "alpha", {**AT_SITE, **more})
+def loaded(folder: Path, environ: Mapping[str, str] = AT_SITE) -> SiteFolder:
+    return load_site(folder, "alpha", {**AT_SITE, **environ})
 
 
-def sent(folder: Path, window: Window = NEW, **more: str) -> Sending:
+def sent(folder: Path, environ: Mapping[str, str] = AT_SITE) -> Sending:
     """What a run of the agent comes to."""
-    return send(loaded(folder, **more), window)
+    return send(loaded(folder, environ))

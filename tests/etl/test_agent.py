@@ -184,7 +184,7 @@ def _bundle_of(site: Path, package: Path) -> str:
 def test_a_site_signs_with_the_key_that_the_hub_knows_or_is_not_let_in(
     site: Path, carried: Path, desk: Reception
 ) -> None:
-    sent(site, POCNET_SIGNING_KEY_ALPHA=STRANGE)
+    sent(site, {"POCNET_SIGNING_KEY_ALPHA": STRANGE})
     assert taken_in(desk, carried) == [None, None, None]
     assert len(packages_in(carried)) == 3
 
@@ -193,7 +193,7 @@ def test_a_signing_key_that_is_none_is_said_before_anything_is_read(
     site: Path,
 ) -> None:
     with pytest.raises(ConfigError, match="pocnet keys"):
-        sent(site, POCNET_SIGNING_KEY_ALPHA="secret")
+        sent(site, {"POCNET_SIGNING_KEY_ALPHA": "secret"})
     assert not (site / "agent").exists()
 
 

@@ -16,12 +16,12 @@ QUICK = ("--dir-cache-time", "0", "--config", os.devnull)
 
 
 @contextmanager
-def sshd(home: Path, more: str = "") -> Iterator[Served]:
+def sshd(home: Path, more: str = "", read_only: bool = True) -> Iterator[Served]:
     """A server that lets the user of this test read `home/drop`.
 
     `more` is added to what its SFTP is started with.
     """
-    program = debian("sshd", "openssh-server")
+    program, rights = debian("sshd", "openssh-server"), "-R" if read_only else ""
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     folder = home / "drop"
@@ -35,7 +35,7 @@ def sshd(home: Path, more: str = "") -> Iterator[Served]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {home}/host_key\n"
         f"AuthorizedKeysFile {home}/authorized\nStrictModes no\nUsePAM no\n"
         f"PasswordAuthentication no\nPidFile none\nPermitRootLogin yes\n"
-        f"MaxStartups 100\nSubsystem sftp internal-sftp -R {more}\n"
+        f"MaxStartups 100\nSubsystem sftp internal-sftp {rights} {more}\n"
     )
     server = Program(
         [program, "-D", "-e", "-f", str(home / "sshd_config")], port, home / "sshd.log"
