@@ -22,7 +22,11 @@ from etl.values import Style, numbers
 _HEAD: Final = 200_000
 _ROWS: Final = 40
 _DELIMITERS: Final = (";", ",", "\t", "|")
-_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_MARKS: Final = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 _DEFAULTS: Final = {"delimiter": ",", "encoding": "utf-8", "header_row": 1}
 _TABS: Final = (".tsv", ".txt")
 _RECOGNISED: Final = 0.75
@@ -73,12 +77,12 @@ def _text(path: Path) -> Layout:
             "export it again as CSV"
         )
     at = _header_at(rows)
-    read = {"delimiter": delimiter, "encoding": encoding, "header_row": at + 1}
     usual = dict(_DEFAULTS)
     if path.suffix.lower() in _TABS:
         usual["delimiter"] = "\t"
     # Blank lines count as lines of the file, but are no records of it.
-    read["header_row"] = _line_of(text, delimiter, at)
+    line = _line_of(text, delimiter, at)
+    read = {"delimiter": delimiter, "encoding": encoding, "header_row": line}
     return Layout({k: v for k, v in read.items() if usual[k] != v}, None, {})
 
 
@@ -86,7 +90,9 @@ def _decoded(start: bytes, cut: bool) -> tuple[str, str]:
     """The encoding a text is written in, and the text."""
     for mark, encoding in _MARKS:
         if start.startswith(mark):
-            text = start.decode("utf-8-sig" if encoding == "utf-8" else encoding, "replace")
+            text = start.decode(
+                "utf-8-sig" if encoding == "utf-8" else encoding, "replace"
+            )
             return "utf-8", text
     whole = start.rsplit(b"\n", 1)[0] if cut else start
     for encoding in ("utf-8", "cp1252", "latin-1"):
@@ -138,8 +144,8 @@ def _workbook(path: Path) -> list[Layout]:
         book = fastexcel.read_excel(path)
     except fastexcel.FastExcelError:
         raise ConfigError(
-            f"{path.name} is no XLSX workbook, or is damaged or locked with a password; "
-            "open it in Excel and save it as .xlsx"
+            f"{path.name} is no XLSX workbook, or is damaged or locked with a "
+            "password; open it in Excel and save it as .xlsx"
         ) from None
     found = [_sheet(book, name) for name in book.sheet_names]
     tables = [each for each in found if each is not None]
@@ -152,7 +158,10 @@ def _sheet(book: fastexcel.ExcelReader, name: str) -> Layout | None:
     )
     if not read.width or read.width < 2:
         return None
-    rows = [["" if cell is None else cell for cell in row] for row in read.to_polars().rows()]
+    rows = [
+        ["" if cell is None else cell for cell in row]
+        for row in read.to_polars().rows()
+    ]
     at = _header_at(rows)
     if sum(map(bool, rows[at])) < 2:
         return None

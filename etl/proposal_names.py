@@ -20,7 +20,9 @@ from etl.contract.units import unit_expr
 from etl.contract.words import bare
 
 _DATE: Final = "date fecha datum data fec fch dat dt am den le il el on dato jour dag"
-_NUMBER: Final = "number numero nummer nr no num id code cod codigo codice kod numer nbr nb"
+_NUMBER: Final = (
+    "number numero nummer nr no num id code cod codigo codice kod numer nbr nb"
+)
 _FILLER: Final = (
     "de del la las los of the du des der die das di d l a i for to at till och y et "
     "und and en in con da dal della delle do au aux zu von vom um av by s rec s per"
@@ -29,9 +31,10 @@ _GENERIC: Final = {
     **dict.fromkeys(_DATE.split(), "date"),
     **dict.fromkeys(_NUMBER.split(), "number"),
 }
-_DROPPED: Final = frozenset(_FILLER.split())
+_FILLERS: Final = frozenset(_FILLER.split())
 _ENDINGS: Final = (("datum", "date"), ("nummer", "number"), ("nr", "number"))
 _FAINT: Final = 0.25  # how much `date` and `number` count
+_FAINTEST: Final = 0.1  # and what only joins words, unless nothing else differs
 _UNKNOWN: Final = 0.5  # and a word that is in no name
 _LIKE: Final = 84.0
 _POWER: Final = re.compile(
@@ -39,6 +42,7 @@ _POWER: Final = re.compile(
     r"|(?<![a-z0-9])e([0-9]{1,2})\b|\b(mio|mill\.?|millions?|millones|milioni|miljoner)\b",
     re.IGNORECASE,
 )
+_ABBREVIATED_NUMBER: Final = r"(?i)(?<![^\W_])(n)[º°o]?[.º°](?=\W|$|[^\W\d])"
 _RAISED: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
@@ -59,6 +63,7 @@ def header(name: str, above: str = "") -> Header:
     """A name taken apart; `above` is what a merged cell over it says."""
     power = _POWER.search(name)
     spoken = _POWER.sub(" ", name, count=1) if power else name
+    spoken = re.sub(r"\s*/\s*", "/", spoken)
     unit, spoken = _unit_of(spoken)
     inside = re.findall(r"[(\[]([^)\]]*)[)\]]", spoken)
     outside = re.sub(r"[(\[][^)\]]*[)\]]", " ", spoken)
@@ -88,14 +93,16 @@ def likenesses(head: Header) -> dict[Meaning, float]:
 def words_of(name: str) -> tuple[str, ...]:
     """The words of a name that tell something, each in one form."""
     parted = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z][a-z])", " ", name)
-    parted = re.sub(r"(?i)(?<![^\W_])(n)[º°o]?[.º°](?=\W|$|[^\W\d])", " number ", parted)
+    parted = re.sub(
+        r"(?i)(?<![^\W_])(n)[º°o]?[.º°](?=\W|$|[^\W\d])", " number ", parted
+    )
     parted = re.sub(r"^(?i:f)\.(?=\W)|(?<=\W)(?i:f)\.(?=\W)", " date ", parted)
     # Rec'd and Vitalita' are one word, d'inizio two.
     parted = re.sub(r"['’´`](?=[a-z]?(?:\W|$))", "", parted)
     words: list[str] = []
     for word in bare(parted).split():
         words += _parts(word)
-    told = [word for word in words if word not in _DROPPED]
+    told = [word for word in words if len(word) > 1 or word.isdigit()]
     return tuple(dict.fromkeys(told or words))
 
 
@@ -112,7 +119,9 @@ def _unit_of(name: str) -> tuple[str | None, str]:
     """The unit a name ends or begins with, and the name without it."""
     pieces = [
         *((m.group(0), m.group(1)) for m in re.finditer(r"[(\[]([^)\]]*)[)\]]", name)),
-        *((m, m) for m in re.findall(r"%", name)),
+        *((m, m) for m in re.findall(r"%|(?i:_pct$)", name)),
+        # endotoxin_eu_ml
+        *((m, m[1:].replace("_", "/")) for m in re.findall(r"_[a-z]+_[a-z]+$", name)),
         *((m, m) for m in re.findall(r"\S+/\S+(?:\s\S+)?$|\S+$", name)),
         *((m, m) for m in re.findall(r"[^\s/]+/[^\s/]+", name)),
     ]
@@ -140,16 +149,16 @@ def _exponent(power: re.Match[str] | None) -> int:
 
 def _likeness(words: tuple[str, ...], name: tuple[str, ...]) -> float:
     """The harmonic mean of what of either is found in the other, by weight."""
-    weights, known = _weights(), _known_weight
+    weights = _weights()
     theirs = sum(weights[w] * max(alike(h, w) for h in words) for w in name)
-    ours = sum(known(h) * max(alike(h, w) for w in name) for h in words)
+    ours = sum(_known_weight(h) * max(alike(h, w) for w in name) for h in words)
     recall = theirs / sum(weights[w] for w in name)
-    precision = ours / sum(known(h) for h in words)
+    precision = ours / sum(_known_weight(h) for h in words)
     return 2 * recall * precision / (recall + precision) if ours and theirs else 0.0
 
 
 def _known_weight(word: str) -> float:
-    return _weights().get(word, _UNKNOWN)
+    return _weights().get(word, _FAINTEST if word in _FILLERS else _UNKNOWN)
 
 
 @lru_cache(maxsize=200_000)
@@ -157,10 +166,13 @@ def alike(word: str, known: str) -> float:
     """How surely one word stands for another: itself, a slip, an abbreviation."""
     if word == known:
         return 1.0
+    if word.rstrip("+") == known.rstrip("+"):
+        return 0.95
     if min(len(word), len(known)) < 3 or any(c.isdigit() for c in word + known):
         return 0.0
     ratio = fuzz.ratio(word, known)
-    if ratio >= _LIKE and word[0] == known[0]:
+    # Of short words a slip of one letter makes another word: fase, base.
+    if ratio >= _LIKE and word[0] == known[0] and min(len(word), len(known)) > 4:
         return ratio / 100
     if known.startswith(word):
         return 0.92
@@ -218,4 +230,5 @@ def _weights() -> Mapping[str, float]:
             said = {f"{m.column}{m.constants}{m.left}" for m in meanings}
             columns.setdefault(word, set()).update(said)
     faint = dict.fromkeys(("date", "number"), _FAINT)
+    faint |= dict.fromkeys(_FILLERS & columns.keys(), _FAINTEST)
     return {w: 1 / (1 + math.log2(len(c)) / 2) for w, c in columns.items()} | faint

@@ -22,13 +22,15 @@ from etl.dates import dates
 from etl.guard import shown
 from etl.identifiers import identifiers, shape_expr
 from etl.proposal_names import words_of
-from etl.values import DateOrder, Style, is_no_figure, numbers
+from etl.values import COMPARATORS, DateOrder, Style, is_no_figure, numbers
 
 _ORDERS: Final[tuple[DateOrder, ...]] = ("iso", "dmy", "mdy", "ymd", "excel")
 _MOSTLY: Final = 0.8
 _FEW: Final = 40  # more different words are no list of codes
 _LONG: Final = 60  # and longer ones are sentences
+_NEARLY: Final = ("implausible_date", "no_such_day")
 _PEOPLE: Final = 0.2
+_DAY: Final = r"^\D{0,12}(?:\d\D{0,12}){3}"
 _DAY_FIRST: Final = ("dmy", "mdy")
 
 
@@ -147,7 +149,13 @@ def is_unit(text: pl.Series) -> float:
 def _heard(word: str, known: Mapping[str, str]) -> str | None:
     """The way of saying a word that a text is, a number behind it left aside."""
     said = bare(word)
-    for form in (said, re.sub(r" ?[0-9]+$", "", said), bare(word.partition("(")[0])):
+    plain = COMPARATORS.get(word.strip(), word.strip())
+    for form in (
+        plain,
+        said,
+        re.sub(r" ?[0-9]+$", "", said),
+        bare(word.partition("(")[0]),
+    ):
         if form and form in known:
             return form
     return None
@@ -155,13 +163,16 @@ def _heard(word: str, known: Mapping[str, str]) -> str | None:
 
 def _orders(once: pl.Series, today: date) -> tuple[DateOrder, ...]:
     told = once.filter(~pl.select(is_no_figure(pl.lit(once))).to_series())
-    if told.is_empty():
+    # Three figures at least are a day, however it is written: 1 Mar 24.
+    if told.is_empty() or told.str.contains(_DAY).mean() < _MOSTLY:  # type: ignore[operator]
         return ()
     found: list[DateOrder] = []
     for order in _ORDERS:
+        if "iso" in found:
+            break
         read = dates(told, Style(dates=order), today, years_ahead=50)
-        # A birth date is no plausible date of a batch, but it is a day.
-        days = read["value"].is_not_null() | (read["reason"] == "implausible_date")
+        # A birth date is no date of a batch and 31/02 no day, but both look like days.
+        days = read["value"].is_not_null() | read["reason"].is_in(_NEARLY)
         if days.fill_null(False).mean() >= _MOSTLY:  # type: ignore[operator]
             found.append(order)
     return tuple(_best(told, found, today))

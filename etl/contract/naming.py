@@ -72,7 +72,8 @@ def words_said(vocabulary: str) -> Mapping[str, str]:
     """
     said: dict[str, set[str]] = {}
     for word in VOCABULARIES[vocabulary]:
-        said.setdefault(bare(word), set()).add(word)
+        for text in (word, bare(word)):
+            said.setdefault(text, set()).add(word)
     for listed in _listed(vocabulary):
         for word, texts in listed.items():
             for text in texts:

@@ -1,0 +1,147 @@
+"""What a person sees who connects a site: proposals, and what there is to be done."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from connectors import ConfigError
+from etl.contract.schemas import SENT
+from etl.contract.words import bare
+from etl.network import NETWORK_FILE, SITES_FOLDER, Network, Site
+from etl.proposal import Guess, Table
+from etl.proposal import propose as proposed
+from etl.proposal_columns import Sample
+from etl.proposal_json import as_data
+from etl.proposal_source import file_samples, site_samples
+from etl.proposal_toml import entries_text, site_text, text
+from etl.settings_mistakes import unknown
+from etl.sound import load_sound
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a mapping is to be proposed for: a file, or a site of a network folder."""
+
+    target: str
+    folder: Path
+    dataset: str | None
+    source: str | None
+    location: str | None
+
+    @property
+    def path(self) -> Path | None:
+        """The file, if it is one."""
+        path = Path(self.target)
+        named = path.suffix != "" or len(path.parts) > 1
+        return path if path.is_file() or named else None
+
+
+def propose(asked: Asked, out: Path | None, as_json: bool) -> None:
+    """Print the proposal, or write it to `out`; on stderr how sure it is."""
+    if asked.dataset is not None and asked.dataset not in SENT:
+        raise ConfigError(unknown("The dataset", asked.dataset, SENT))
+    if out is not None and out.exists():
+        raise ConfigError(f"{out} is already there and is left as it is.")
+    path = asked.path
+    tables = _of_file(path, asked) if path else _of_site(asked)
+    if not tables:
+        raise ConfigError(f"{asked.target} holds no table with columns.")
+    if as_json:
+        click.echo(json.dumps(as_data(tables), ensure_ascii=False))
+    else:
+        written = _site_file(path, tables, out) if path else _entries(asked, tables)
+        _put(written, out)
+    for line in _summary(tables):
+        click.echo(line, err=True)
+
+
+def known_site(folder: Path, slug: str) -> tuple[Network, Site]:
+    """A site of a folder, whatever is wrong with the others; ConfigError if there is
+    none, or its own file has mistakes."""
+    sound = load_sound(folder, os.environ)
+    sound.expect([slug])
+    if slug not in sound.network.sites:
+        raise ConfigError(unknown("The site", slug, sound.network.sites))
+    return sound.network, sound.network.sites[slug]
+
+
+def _of_file(path: Path, asked: Asked) -> list[Table]:
+    products, today = _products(asked.folder), datetime.now(UTC).date()
+    return [*_tables(file_samples(path), today, asked.dataset, products)]
+
+
+def _of_site(asked: Asked) -> list[Table]:
+    network, site = known_site(asked.folder, asked.target)
+    samples = site_samples(site, asked.source, asked.location)
+    products = [each.product for each in network.products]
+    return [*_tables(samples, network.today(), asked.dataset, products)]
+
+
+def _tables(
+    samples: Iterable[Sample], today: date, dataset: str | None, products: list[str]
+) -> Iterator[Table]:
+    for sample in samples:
+        table = proposed(sample, today, dataset, products)
+        if any(guess.mapped for guess in table.guesses):
+            yield table
+
+
+def _products(folder: Path) -> list[str]:
+    """The network's products, where the file is mapped beside a network folder."""
+    if not (folder / NETWORK_FILE).is_file():
+        return []
+    return [each.product for each in load_sound(folder, os.environ).network.products]
+
+
+def _site_file(path: Path, tables: list[Table], out: Path | None) -> str:
+    slug = _slug((out or path).stem)
+    here = out.parent.resolve() if out else None
+    folder = path.parent.resolve()
+    shown = os.path.relpath(folder, here) if here else str(folder)
+    source = f'\n[source.main]\nkind = "files"\nfolder = {text(shown)}\n'
+    return site_text(tables, slug, source)
+
+
+def _entries(asked: Asked, tables: list[Table]) -> str:
+    name = f"{SITES_FOLDER}/{asked.target}.toml"
+    head = f"# Proposed by `pocnet map` for {name}: put below what is there.\n"
+    return head + entries_text(tables, asked.source)
+
+
+def _slug(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", bare(name)).strip("-") or "site"
+
+
+def _put(written: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(written, nl=False)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(written, encoding="utf-8", newline="\n")
+        click.echo(out)
+
+
+def _summary(tables: list[Table]) -> Iterator[str]:
+    for table in tables:
+        sure = sum(guess.sure for guess in table.guesses)
+        unsure = sum(guess.mapped and not guess.sure for guess in table.guesses)
+        left = len(table.guesses) - sure - unsure
+        yield (
+            f"{table.location}: {', '.join(table.datasets)}; of {len(table.guesses)} "
+            f"columns {sure} sure, {unsure} to be looked at, {left} not mapped."
+        )
+        yield from (_person(guess) for guess in table.guesses if _is_person(guess))
+
+
+def _is_person(guess: Guess) -> bool:
+    return guess.meaning is not None and guess.meaning.person
+
+
+def _person(guess: Guess) -> str:
+    return f'  "{guess.column}" {guess.doubt} ({guess.shape}): not mapped.'
