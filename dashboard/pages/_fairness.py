@@ -15,7 +15,7 @@ from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_names, some
 from dashboard.pages import _usual
-from dashboard.pages._standardised import spread, standardised
+from dashboard.pages._standardised import EXPECTED, spread, standardised
 from dashboard.rates import WIDTHS, all_sites, compared, compared_by, sees_pools
 from dashboard.viewer import Viewer
 
@@ -37,7 +37,7 @@ def fairness(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     `flagged` holds the sites above the 99.8 % limit of chance alone. Always over the
     whole network, and never with widened limits: it is what to choose them by.
     """
-    whole = all_sites(filters).without("width")
+    whole = all_sites(filters).without("width").without(EXPECTED)
     title = DEFINITIONS[filters.definition].title.lower()
     raw = compared(viewer, whole)
     alike = compared_by(viewer, whole, _usual.COLUMNS)

@@ -4,14 +4,19 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 import polars as pl
+from dash.development.base_component import Component
 
 from dashboard import figures, queries
 from dashboard.analysis import funnel, multiple
 from dashboard.analysis.funnel import Scheme
 from dashboard.analysis.overdispersion import Overdispersion, overdispersion
-from dashboard.analysis.standardisation import standardise, stratum_rates
+from dashboard.analysis.standardisation import (
+    standardise,
+    standardise_by_model,
+)
 from dashboard.card import Card
 from dashboard.components import Column, written
+from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_name, some
@@ -28,7 +33,11 @@ from dashboard.rates import widening as widened
 from dashboard.strata import STRATA, cells_of
 from dashboard.viewer import Viewer
 
-_ENOUGH = 50
+EXPECTED = "expected"
+_WAYS = (
+    ("strata", "Expected at each stratum's rate"),
+    ("model", "at a logistic model's"),
+)
 
 
 def standardised(
@@ -36,16 +45,21 @@ def standardised(
 ) -> pl.DataFrame:
     """One row a site: failures, those its mix of strata would expect, limits, flag.
 
-    By the definition in force unless `columns` of the counts are named. A stratum in
+    By the definition in force unless `columns` of the counts are named. Expected at
+    each stratum's own rate, or, where the reader asks for it, at that of a logistic
+    model with a term for each product, pathway, starting material and process: the
+    second choice, for strata too thin to have rates of their own. A stratum in
     which any count is hidden from the viewer is left out for everybody: its network
     rate cannot be had. `strata` and `hidden` say how many there are and are left out.
     """
     cells, hidden = cells_of(viewer, filters, columns)
-    frame = standardise(cells, STRATA)
+    by_model = filters.extra.get(EXPECTED) == "model"
+    against = standardise_by_model if by_model else standardise
+    frame = against(cells, STRATA)
     test = spread(frame)
     scheme = Scheme(law="poisson", widening=widened(viewer, filters, test))
     if scheme.widening:
-        frame = standardise(cells, STRATA, scheme)
+        frame = against(cells, STRATA, scheme)
     frame = multiple.adjusted(_with_everybody(viewer, filters, frame))
     verdict = pl.col("flagged").replace_strict(VERDICTS, default="not compared")
     return frame.with_columns(
@@ -54,7 +68,13 @@ def standardised(
         pl.lit(scheme.widening and scheme.widening.value, pl.Float64).alias("width"),
         pl.lit(cells.select(STRATA).n_unique() if cells.height else 0).alias("strata"),
         pl.lit(hidden).alias("hidden"),
+        pl.lit(by_model).alias("by_model"),
     ).filter(pl.col("site").is_in(queries.headings(viewer, filters)))
+
+
+def ways(filters: Filters, path: str) -> Component:
+    """The reader's choice of what a site's mix is expected to fail at."""
+    return switch("What is expected of a mix", filters, path, EXPECTED, _WAYS)
 
 
 def spread(frame: pl.DataFrame) -> Overdispersion:
@@ -64,32 +84,6 @@ def spread(frame: pl.DataFrame) -> Overdispersion:
     """
     counts = frame.select("site", "state", "reason", events="observed", n="expected")
     return overdispersion(counts, law="poisson")
-
-
-def strata(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """The strata by name, each with the network's rate that the expected come from."""
-    cells, _ = cells_of(viewer, filters)
-    titles = dict(queries.products().select("product", "title").rows())
-    frame = stratum_rates(cells, STRATA).with_columns(pl.col("product").replace(titles))
-    label = pl.concat_str([_words(s) for s in STRATA], separator=", ")
-    return frame.select(
-        label.alias("label"),
-        *STRATA,
-        pl.col("events", "n").cast(pl.Int64),
-        "sites",
-        pl.col("risk").fill_nan(None).alias("rate"),
-        pl.when(pl.col("n") > 0)
-        .then(pl.lit("data"))
-        .otherwise(pl.lit("not_applicable"))
-        .alias("state"),
-        pl.when(pl.col("n") <= 0)
-        .then(pl.lit("no batch of a compared site has ended"))
-        .alias("reason"),
-    )
-
-
-def _words(stratum: str) -> pl.Expr:
-    return pl.col(stratum).str.replace_all("_", " ")
 
 
 def _with_everybody(
@@ -134,8 +128,14 @@ def _said(frame: pl.DataFrame) -> str:
         f"Allowing for each site's own mix of work, {high.height or 'not one'} of"
         f" {some(judged.height, 'compared site')} {are} above the 99.8 % limit{named}."
         f" 100 % is as many as expected; lower is better."
-        f"{allowance(frame)}{_hidden(frame)}"
+        f"{_modelled(frame)}{allowance(frame)}{_hidden(frame)}"
     )
+
+
+def _modelled(frame: pl.DataFrame) -> str:
+    if not frame["by_model"].any():
+        return ""
+    return " What is expected comes from a logistic model of the strata."
 
 
 def _told(row: Mapping[str, object]) -> str:
@@ -206,29 +206,6 @@ def _hover(row: Mapping[str, object]) -> str:
     return "<br>".join(lines)
 
 
-def _strata_said(frame: pl.DataFrame) -> str:
-    seen = frame.drop_nulls("rate")
-    if seen.is_empty():
-        return "No stratum has batches that can be counted here; lower is better."
-    top = seen.filter(pl.col("n") >= _ENOUGH).sort(
-        "rate", "label", descending=[True, False]
-    )
-    hardest = ""
-    if top.height:
-        row = top.row(0, named=True)
-        hardest = (
-            f" Hardest of those with {_ENOUGH} batches or more: {row['label']},"
-            f" {row['events']} of {row['n']} failed"
-            f" ({written(row['rate'], 'percent')})."
-        )
-    single = seen.filter(pl.col("sites") == 1).height
-    alone = f", {single} of them with one site that is compared with itself there"
-    return (
-        f"{some(seen.height, 'stratum', 'strata').capitalize()}"
-        f"{alone if single else ''}.{hardest} Lower is better."
-    )
-
-
 RATIOS = (
     Column("site", "Site", "site"),
     Column("observed", "Failures", "count"),
@@ -243,38 +220,19 @@ RATIOS = (
     Column("verdict", "Compared with what was expected"),
     BEHIND,
 )
-CARDS = (
-    Card(
-        "failure-standardised",
-        "Failures against those its own mix would expect",
-        standardised,
-        _said,
-        _drawn,
-        RATIOS,
-        count=lambda f: f"n = {written(int(f['n'].sum() or 0), 'count')} batches",
-        metric="no_product",
-        note="Indirect standardisation: what a site would have seen had each stratum of"
-        " its batches (product, pathway, starting material, process) failed at the"
-        " network's rate. Limits are exact Poisson; flagged by the count. A site that"
-        " makes most of a stratum is there compared mostly with itself.",
-        width="half",
-        height=460,
-    ),
-    Card(
-        "failure-strata",
-        "The strata, and the rate expected in each",
-        strata,
-        _strata_said,
-        columns=(
-            Column("product", "Product"),
-            Column("pathway", "Pathway", "words"),
-            Column("starting_material", "Starting material", "words"),
-            Column("process", "Process", "words"),
-            Column("events", "Failures", "count"),
-            Column("n", "Batches", "count"),
-            Column("sites", "Sites or pools", "count"),
-            Column("rate", "Network rate", "percent"),
-        ),
-        metric="no_product",
-    ),
+CARD = Card(
+    "failure-standardised",
+    "Failures against those its own mix would expect",
+    standardised,
+    _said,
+    _drawn,
+    RATIOS,
+    count=lambda f: f"n = {written(int(f['n'].sum() or 0), 'count')} batches",
+    metric="no_product",
+    note="Indirect standardisation: what a site would have seen had each stratum of"
+    " its batches (product, pathway, starting material, process) failed at the"
+    " network's rate. Limits are exact Poisson; flagged by the count. A site that"
+    " makes most of a stratum is there compared mostly with itself.",
+    width="half",
+    height=460,
 )

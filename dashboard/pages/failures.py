@@ -20,6 +20,7 @@ from dashboard.pages import (
     _parameters,
     _shrunken,
     _standardised,
+    _strata,
     _usual,
 )
 from dashboard.rates import BEHIND, all_sites, allowance, behind, compared, curve
@@ -200,7 +201,14 @@ def _top(viewer: Viewer, filters: Filters) -> Component:
         f" Out of {definition.denominator}."
     )
     links = switch("What counts as failure", filters, PATH, "definition", options)
-    return html.Div([links, notice(sentence), _fairness.widths(viewer, filters, PATH)])
+    return html.Div(
+        [
+            links,
+            notice(sentence),
+            _fairness.widths(viewer, filters, PATH),
+            _standardised.ways(filters, PATH),
+        ]
+    )
 
 
 for _funnel in ("failure-funnel", "failure-usual", "failure-standardised"):
@@ -236,7 +244,8 @@ register(
             ),
             *_fairness.CARDS,
             _usual.CARD,
-            *_standardised.CARDS,
+            _standardised.CARD,
+            _strata.CARD,
             _shrunken.CARD,
             _definitions.CARD,
             Card(

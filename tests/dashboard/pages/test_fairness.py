@@ -9,7 +9,7 @@ import pytest
 from dashboard.analysis.overdispersion import overdispersion
 from dashboard.card import Card
 from dashboard.filters import Filters
-from dashboard.pages import _fairness, _shrunken, _standardised, _usual
+from dashboard.pages import _fairness, _shrunken, _standardised, _strata, _usual
 from dashboard.pages.failures import said
 from dashboard.rates import compared
 from dashboard.viewer import Viewer
@@ -20,7 +20,8 @@ BAD, STRICT, MIX = "manzanera", "rhodanie", "havelmark"
 CARDS = (
     *_fairness.CARDS,
     _usual.CARD,
-    *_standardised.CARDS,
+    _standardised.CARD,
+    _strata.CARD,
     _shrunken.CARD,
 )
 VIEWERS = (
@@ -41,6 +42,7 @@ QUESTIONS = (
     Filters(extra={"width": "additive"}),
     Filters(extra={"width": "multiplicative"}),
     Filters(extra={"width": "no such width"}),
+    Filters(extra={"expected": "model"}),
 )
 
 
@@ -140,6 +142,7 @@ def test_the_table_of_comparisons_does_not_move_with_the_readers_choice(
     demo: Demo,
 ) -> None:
     assert fairness(demo, Filters(extra={"width": "additive"})) == fairness(demo)
+    assert fairness(demo, Filters(extra={"expected": "model"})) == fairness(demo)
     assert fairness(demo, Filters(site=(STRICT,))) == fairness(demo)
 
 

@@ -4,7 +4,9 @@ import polars as pl
 import pytest
 
 from dashboard.filters import Filters
-from dashboard.pages._standardised import STRATA, _said, standardised, strata
+from dashboard.pages._standardised import _said, standardised
+from dashboard.pages._strata import strata
+from dashboard.strata import STRATA
 from dashboard.viewer import Viewer
 from tests.demo import LEAD, PUBLIC, Demo
 
@@ -44,6 +46,24 @@ def test_every_failure_is_expected_somewhere(demo: Demo) -> None:
     with demo.asked_by() as filters:
         frame = standardised(LEAD, filters)
     assert frame["expected"].sum() == pytest.approx(frame["observed"].sum())
+
+
+def test_the_reader_may_have_a_model_say_what_is_expected(demo: Demo) -> None:
+    with demo.asked_by() as filters:
+        plain = standardised(LEAD, filters)
+        asked = filters.option("expected", "model")
+        model = standardised(LEAD, asked)
+        told, untold = _said(model), _said(plain)
+    assert model["expected"].sum() == pytest.approx(plain["observed"].sum())
+    assert model["observed"].to_list() == plain["observed"].to_list()
+    assert model["expected"].to_list() != plain["expected"].to_list()
+    flagged = [
+        f.filter(pl.col("flagged") == "high998")["site"].to_list()
+        for f in (model, plain)
+    ]
+    assert flagged[0] == flagged[1] == ["manzanera", SITE]
+    assert "from a logistic model" in told
+    assert "model" not in untold
 
 
 def test_batches_in_strata_of_its_own_are_counted_and_said(demo: Demo) -> None:
