@@ -208,6 +208,18 @@ _BATCHES = (
         good=False,
     ),
     _share(
+        "fails_own",
+        (
+            "Would fail its own criteria",
+            "By results alone, whatever was decided: what a comparison can take apart.",
+        ),
+        (
+            Count("rollup_batch", "fails_own", "lost, or an own criterion failed"),
+            Count("rollup_batch", "fails_own_of", "ended batches that can be judged"),
+        ),
+        good=False,
+    ),
+    _share(
         "replay",
         (
             "Would fail another specification",

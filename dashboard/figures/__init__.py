@@ -20,6 +20,7 @@ from dashboard.figures.steps import steps
 from dashboard.figures.strips import strips
 from dashboard.figures.timeline import timeline
 from dashboard.figures.triangle import triangle
+from dashboard.figures.waterfall import waterfall
 
 __all__ = [
     "caterpillar",
@@ -40,4 +41,5 @@ __all__ = [
     "strips",
     "timeline",
     "triangle",
+    "waterfall",
 ]

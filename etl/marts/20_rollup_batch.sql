@@ -52,6 +52,14 @@ select
     sum(case when fails_own is not null then 1 else 0 end) as fails_own_of,
     sum(case when fails_usual then 1 else 0 end) as fails_usual,
     sum(case when fails_usual is not null then 1 else 0 end) as fails_usual_of,
+    -- Judged under its own criteria and under the usual ones: what both can be told of.
+    sum(case when fails_own is not null and fails_usual is not null then 1 else 0 end)
+        as alike,
+    sum(case when fails_own and fails_usual is not null then 1 else 0 end)
+        as alike_own,
+    sum(case when fails_own is not null and fails_usual then 1 else 0 end)
+        as alike_usual,
+    sum(case when fails_own and fails_usual then 1 else 0 end) as alike_both,
     sum(case when coalesce(attempt, 1) = 1 and not in_process then 1 else 0 end)
         as first_attempt_of,
     sum(case when coalesce(attempt, 1) = 1 and not in_process and not no_product

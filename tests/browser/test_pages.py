@@ -12,6 +12,7 @@ PAGES = (
     "/throughput",
     "/failures",
     "/over-time",
+    "/why",
     "/re-manufacture",
     "/turnaround",
     "/harmonisation",
