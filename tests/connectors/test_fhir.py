@@ -224,7 +224,7 @@ def test_deletions_are_found_however_the_history_names_them(
 
 
 def test_many_that_were_stored_at_once_are_each_read_once(tmp_path: Path) -> None:
-    stored = [observation(number) for number in range(60)]
+    stored = [observation(number) for number in range(40)]
     with medplum(tmp_path) as base:
         put(base, stored)
         for size in (1, 2, 7):

@@ -73,16 +73,23 @@ def of_10_000(folder: Path) -> None:
         put(base, [observation(number) for number in range(10_000)])
 
 
-@pytest.fixture(scope="module", params=["sekmet", "medplum"])
+SERVERS = [
+    pytest.param(("sekmet", 10_000), id="sekmet"),
+    pytest.param(("medplum", 2_000), id="medplum"),
+    pytest.param(("medplum", 10_000), id="medplum-10000", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
 def factory(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Factory]:
-    folder = tmp_path_factory.mktemp(request.param)
-    history = request.param == "sekmet"
+    name, count = request.param
+    folder = tmp_path_factory.mktemp(name)
+    history = name == "sekmet"
     if history:
         for part in once("sekmet-10000", of_10_000).glob("sekmet.db*"):
             shutil.copy(part, folder)
-    count = 10_000 if history else 2_000
     holds = {f"o{number}": observation(number) for number in range(count)}
     with (sekmet if history else medplum)(folder) as base:
         if not history:

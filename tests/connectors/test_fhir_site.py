@@ -1,19 +1,31 @@
-import tomllib
 from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
-from connectors import Source, open_source
+from connectors import open_source
+from etl.collect import Window
 from etl.mapping import map_page
-from etl.settings import DatasetRules, SiteFile
+from etl.network import Network, load_network
+from etl.new_network import write_network
+from etl.run import pull
 from tests.connectors.fhir_made_up import put
 from tests.connectors.servers.sekmet import sekmet
 from tests.readme import blocks
 
 HERE = "https://hospital-est.example"
 LOINC = "http://loinc.org"
+WRITTEN = "https://fhir.hospital-est.example"
+KEY = ec.generate_private_key(ec.SECP384R1())
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def coding(system: str, code: str) -> dict[str, Any]:
@@ -153,30 +165,52 @@ EXPECTED: dict[str, list[dict[str, str | None]]] = {
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with sekmet(tmp_path_factory.mktemp("sekmet")) as address:
+    folder = tmp_path_factory.mktemp("sekmet")
+    with sekmet(folder) as address:
         put(address, RESOURCES)
+    public = KEY.public_key().public_bytes(
+        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+    )
+    (folder / "pocnet.pem").write_bytes(public)
+    client = {
+        "client_id": "pocnet",
+        "public_key_path": str(folder / "pocnet.pem"),
+        "scopes": "system/*.read",
+    }
+    with sekmet(
+        folder, server_auth={"types": ["smart"], "smart_clients": [client]}
+    ) as address:
         yield address
 
 
-def readme_site() -> SiteFile:
+@pytest.fixture(scope="module")
+def network(base: str, tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """A network of the README's site alone, at an address that can be had."""
+    folder = tmp_path_factory.mktemp("network")
+    write_network(folder, "A network")
     (block,) = blocks("How to connect a FHIR server")
-    return SiteFile.model_validate(tomllib.loads(block.text))
-
-
-def mapped(base: str, rules: DatasetRules) -> pl.DataFrame:
-    source = Source("hospital-est", "fhir", "fhir", {"url": base})
-    pages = open_source(source)(rules.extract, None)
-    return pl.concat(map_page(page, rules, "hospital-est").frame for page in pages)
+    for site in (folder / "sites").iterdir():
+        site.unlink()
+    told = block.text.replace(WRITTEN, base.removesuffix("/fhir"))
+    assert told.count(base.removesuffix("/fhir")) == 2
+    (folder / "sites" / "hospital-est.toml").write_text(told)
+    secrets = {"POCNET_FHIR_KEY": PEM, "POCNET_KEY_HOSPITAL_EST": "k" * 40}
+    return load_network(folder, secrets)
 
 
 @pytest.mark.parametrize("dataset", EXPECTED)
-def test_the_readmes_site_is_read_and_mapped(base: str, dataset: str) -> None:
-    [rules] = [one for one in readme_site().dataset if one.name == dataset]
-    frame = mapped(base, rules)
+def test_the_readmes_site_is_read_and_mapped(network: Network, dataset: str) -> None:
+    site = network.sites["hospital-est"]
+    [rules] = [one for one in site.datasets if one.name == dataset]
+    pages = open_source(site.sources["fhir"])(rules.extract, None)
+    mapped = [map_page(page, rules, site.slug).frame for page in pages]
     expected = EXPECTED[dataset]
-    found = frame.select(list(expected[0])).to_dicts()
+    found = pl.concat(mapped).select(list(expected[0])).to_dicts()
     assert sorted(found, key=str) == sorted(expected, key=str)
 
 
-def test_the_readmes_site_has_no_dataset_beside_these() -> None:
-    assert {one.name for one in readme_site().dataset} == set(EXPECTED)
+def test_the_readmes_site_arrives_whole(network: Network) -> None:
+    result = pull(network, (), Window())
+    counts = {one.dataset: (one.read, one.good) for one in result.datasets}
+    assert counts == {name: (len(rows),) * 2 for name, rows in EXPECTED.items()}
+    assert result.failures == ()
