@@ -159,6 +159,7 @@ CARDS = (
             Column("worst", "At worst", "percent"),
         ),
         metric="replay",
+        height=540,
     ),
     Card(
         "replay-causes",
