@@ -19,9 +19,14 @@ from etl.proposal import propose as proposed
 from etl.proposal_columns import Sample
 from etl.proposal_json import as_data
 from etl.proposal_source import file_samples, site_samples
-from etl.proposal_toml import entries_text, site_text, text
+from etl.proposal_toml import entries_text, site_text, source_text
+from etl.settings import SLUG
+from etl.settings_document import read_document
 from etl.settings_mistakes import unknown
+from etl.settings_rules import tables
+from etl.site_folder import load_site
 from etl.sound import load_sound
+from etl.template import template_text, write_template
 
 
 @dataclass(frozen=True)
@@ -49,25 +54,31 @@ def propose(asked: Asked, out: Path | None, as_json: bool) -> None:
     if out is not None and out.exists():
         raise ConfigError(f"{out} is already there and is left as it is.")
     path = asked.path
-    tables = _of_file(path, asked) if path else _of_site(asked)
-    if not tables:
+    found = _of_file(path, asked) if path else _of_site(asked)
+    if not found:
         raise ConfigError(f"{asked.target} holds no table with columns.")
     if as_json:
-        click.echo(json.dumps(as_data(tables), ensure_ascii=False))
+        click.echo(json.dumps(as_data(found), ensure_ascii=False))
     else:
-        written = _site_file(path, tables, out) if path else _entries(asked, tables)
+        written = _site_file(path, found, out) if path else _entries(asked, found)
         _put(written, out)
-    for line in _summary(tables):
+    for line in _summary(found):
         click.echo(line, err=True)
 
 
 def known_site(folder: Path, slug: str) -> tuple[Network, Site]:
-    """A site of a folder, whatever is wrong with the others; ConfigError if there is
-    none, or its own file has mistakes."""
+    """A site of a folder with its sources, whatever is wrong with the other sites.
+
+    ConfigError if there is none, or its own file has mistakes. A site that sends for
+    itself is looked at where it is: its sources are known there alone.
+    """
     sound = load_sound(folder, os.environ)
     sound.expect([slug])
     if slug not in sound.network.sites:
         raise ConfigError(unknown("The site", slug, sound.network.sites))
+    if sound.network.sites[slug].agent is not None:
+        there = load_site(folder, slug, os.environ)
+        return there.network, there.site
     return sound.network, sound.network.sites[slug]
 
 
@@ -93,25 +104,25 @@ def _tables(
 
 
 def _products(folder: Path) -> list[str]:
-    """The network's products, where the file is mapped beside a network folder."""
+    """The network's products, where there is a network folder."""
     if not (folder / NETWORK_FILE).is_file():
         return []
-    return [each.product for each in load_sound(folder, os.environ).network.products]
+    listed = tables(read_document(folder, NETWORK_FILE).data.get("product"))
+    return [str(each["product"]) for each in listed if "product" in each]
 
 
-def _site_file(path: Path, tables: list[Table], out: Path | None) -> str:
+def _site_file(path: Path, found: list[Table], out: Path | None) -> str:
     slug = _slug((out or path).stem)
     here = out.parent.resolve() if out else None
     folder = path.parent.resolve()
     shown = os.path.relpath(folder, here) if here else str(folder)
-    source = f'\n[source.main]\nkind = "files"\nfolder = {text(shown)}\n'
-    return site_text(tables, slug, source)
+    return site_text(found, slug, source_text(shown))
 
 
-def _entries(asked: Asked, tables: list[Table]) -> str:
+def _entries(asked: Asked, found: list[Table]) -> str:
     name = f"{SITES_FOLDER}/{asked.target}.toml"
     head = f"# Proposed by `pocnet map` for {name}: put below what is there.\n"
-    return head + entries_text(tables, asked.source)
+    return head + entries_text(found, asked.source)
 
 
 def _slug(name: str) -> str:
@@ -127,8 +138,8 @@ def _put(written: str, out: Path | None) -> None:
         click.echo(out)
 
 
-def _summary(tables: list[Table]) -> Iterator[str]:
-    for table in tables:
+def _summary(found: list[Table]) -> Iterator[str]:
+    for table in found:
         sure = sum(guess.sure for guess in table.guesses)
         unsure = sum(guess.mapped and not guess.sure for guess in table.guesses)
         left = len(table.guesses) - sure - unsure
@@ -145,3 +156,18 @@ def _is_person(guess: Guess) -> bool:
 
 def _person(guess: Guess) -> str:
     return f'  "{guess.column}" {guess.doubt} ({guess.shape}): not mapped.'
+
+
+def template(out: Path, folder: Path, slug: str | None) -> None:
+    """Write the template; print the file of the site that fills it in, if asked."""
+    if slug is not None and not re.match(SLUG, slug):
+        raise ConfigError(
+            f'"{slug}" is no slug: use only a-z, 0-9 and single hyphens, such as '
+            "cell-unit-alpha."
+        )
+    write_template(out, _products(folder))
+    if slug is None:
+        click.echo(out)
+        return
+    click.echo(template_text(slug, out, folder / SITES_FOLDER), nl=False)
+    click.echo(f"Written: {out}. Put what is printed into {slug}.toml.", err=True)

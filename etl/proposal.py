@@ -12,7 +12,7 @@ from typing import Final
 
 from etl.contract.naming import Meaning
 from etl.contract.parameters import parameters
-from etl.proposal_choice import Choice, choices, dataset_of
+from etl.proposal_choice import Choice, choices, dataset_of, named_after
 from etl.proposal_columns import SURE, Column, Sample, columns_of
 from etl.proposal_style import Manner, manner
 from etl.proposal_values import Looks, written_as
@@ -90,7 +90,7 @@ def propose(
     `products` are the slugs of the network's products, which need no translation.
     """
     columns = [*columns_of(sample, today)]
-    first = dataset or dataset_of(columns)
+    first = dataset or named_after(columns) or dataset_of(columns)
     chosen = choices(columns, first)
     read = {
         column.name: column.looks

@@ -60,8 +60,17 @@ def dataset_of(columns: Sequence[Column]) -> str:
     return max(SENT, key=lambda name: _score(columns, name))
 
 
+def named_after(columns: Sequence[Column]) -> str | None:
+    """The dataset by whose own columns all of these are called, as in the template."""
+    names = {column.name for column in columns}
+    fitting = [name for name in SENT if names <= set(SCHEMAS[name].columns())]
+    return min(fitting, key=lambda n: len(SCHEMAS[n].columns()), default=None)
+
+
 def choices(columns: Sequence[Column], first: str) -> list[Choice]:
     """What each column is taken for, in a table that holds a dataset first of all."""
+    if named_after(columns) == first:
+        return [Choice(Meaning(first, column.name), 1.0) for column in columns]
     datasets = (first, *COMPANIONS.get(first, ()))
     slots = _slots(columns, datasets)
     held = {id(column): meaning for meaning, (_, column) in slots.items()}

@@ -156,7 +156,7 @@ def _sheet(book: fastexcel.ExcelReader, name: str) -> Layout | None:
     read = book.load_sheet(
         name, header_row=None, skip_rows=0, n_rows=_ROWS, dtypes="string"
     )
-    if not read.width or read.width < 2:
+    if read.visible != "visible" or read.width < 2:
         return None
     rows = [
         ["" if cell is None else cell for cell in row]

@@ -33,9 +33,18 @@ _TO_FILL: Final = "FILL IN"
 
 def site_text(tables: Sequence[Table], slug: str, source: str) -> str:
     """A whole site file: who it is (to be filled in), its source, style and entries."""
+    return HEAD + frame_text(slug, source, _style_text(tables)) + entries_text(tables)
+
+
+def frame_text(slug: str, source: str, style: str) -> str:
+    """All of a site's file that stands before its entries."""
     variable = "POCNET_KEY_" + slug.upper().replace("-", "_")
-    parts = [HEAD, SITE, source, _style_text(tables), PRIVACY.format(variable=variable)]
-    return "".join(parts) + entries_text(tables)
+    return SITE + source + style + PRIVACY.format(variable=variable)
+
+
+def source_text(folder: str) -> str:
+    """A source that is a folder of files."""
+    return f'\n[source.main]\nkind = "files"\nfolder = {text(folder)}\n'
 
 
 def entries_text(tables: Sequence[Table], source: str | None = None) -> str:
