@@ -86,9 +86,11 @@ class Search:
     def found(self, place: Place, *extra: tuple[str, str]) -> Iterator[Found]:
         """The resources from a place on, one answer after the other."""
         before: list[Resource] = []
+        asked: set[str] = set()
         url: httpx.URL | None = self._from(place, extra)
         received = 0
         while url is not None:
+            self._once(url, asked)
             answer = self._bundle(self.client.get(url))
             matches = answer.matches(self.kind)
             self._check(answer, matches, place)
@@ -115,7 +117,9 @@ class Search:
         first = [("_since", text(since)), ("_count", str(self.page_size))]
         url: httpx.URL | None = self._url(f"{self.kind}/_history", first)
         last: dict[str, bool] = {}
+        asked: set[str] = set()
         while url is not None:
+            self._once(url, asked)
             answer = self.client.get(url, without=NO_HISTORY)
             if answer is None:
                 self._say_no_history()
@@ -186,11 +190,14 @@ class Search:
             return self._joined(url, answer.links["next"])
         return url.copy_set_param("_offset", str(received))
 
+    def _once(self, url: httpx.URL, asked: set[str]) -> None:
+        if str(url) in asked:
+            raise self._error("names an answer as the next that was read already")
+        asked.add(str(url))
+
     def _joined(self, url: httpx.URL, link: str) -> httpx.URL:
         told = url.join(link)
         if (told.scheme, told.host, told.port) == (url.scheme, url.host, url.port):
-            if told == url:
-                raise self._error("names the same answer as the next one")
             return told
         if not self.rewrite_next:
             raise self._error(

@@ -218,13 +218,15 @@ class _Reading:
                 f"client, or set read.may_be_empty = true if there are none yet"
             )
         if read and lacking:
-            name = min(lacking)
-            close = get_close_matches(name, self._known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            names = ", ".join(self._with_hint(name) for name in sorted(lacking))
             raise self._source.error(
-                f"{self._origin}: no resource has {name!r}{hint} Mend the mapping, or "
-                f"add it to read.fields if it is seldom filled"
+                f"{self._origin}: no resource has {names}. Mend the mapping, or add "
+                f"what is seldom filled to read.fields"
             )
+
+    def _with_hint(self, name: str) -> str:
+        close = get_close_matches(name, self._known, n=1)
+        return f"{name!r}" + (f" (did you mean {close[0]!r}?)" if close else "")
 
 
 def _search_of(location: str, key: str) -> tuple[str, list[tuple[str, str]]]:

@@ -115,6 +115,26 @@ def test_a_server_that_does_not_sort_is_followed_by_its_links(
     assert [page.resume for page in pages] == [None, None]
 
 
+def test_links_that_lead_in_a_circle_are_left(scripted: Scripted) -> None:
+    here = {"self": "?_count=1"}
+    scripted.will(
+        *(
+            bundle(result(name), links={**here, "next": f"/{then}"})
+            for name, then in ("ax", "by", "cx", "dx")
+        )
+    )
+    pages, error = ask(scripted.url, "Observation")
+    assert names(pages) == ["a", "b", "c"]
+    assert "as the next that was read already" in str(error)
+    since = "2026-11-16T12:00:00Z"
+    gone = {"request": {"method": "DELETE", "url": "Observation/a"}}
+    history = {"resourceType": "Bundle", "type": "history", "entry": [gone]}
+    history["link"] = [{"relation": "next", "url": "/x"}]
+    scripted.will(bundle(total=0), answer(json.dumps(history)))
+    _, error = ask(scripted.url, "Observation", since)
+    assert "as the next that was read already" in str(error)
+
+
 def test_resources_without_a_stamp_are_read_all_the_same(scripted: Scripted) -> None:
     scripted.will(
         bundle(result("a", None), total=2), bundle(result("b", None), total=2)

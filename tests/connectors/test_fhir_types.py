@@ -309,9 +309,8 @@ def test_a_parameter_that_the_server_does_not_know_is_said(base: str) -> None:
 def test_a_column_that_no_resource_has_is_said(base: str) -> None:
     wrong = f"identifier[{LOT}s].value"
     _, error = read(base, "BiologicallyDerivedProduct", columns=("id", wrong))
-    assert f"no resource has '{wrong}'; did you mean 'identifier[{LOT}].value'?" in str(
-        error
-    )
+    told = f"'{wrong}' (did you mean 'identifier[{LOT}].value'?)"
+    assert f"no resource has {told}. Mend the mapping" in str(error)
     reading = {"columns": ("id", wrong), "fields": [wrong]}
     pages, error = read(base, "BiologicallyDerivedProduct", **reading)
     assert error is None
