@@ -177,9 +177,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "public_key_path": str(folder / "pocnet.pem"),
         "scopes": "system/*.read",
     }
-    with sekmet(
-        folder, server_auth={"types": ["smart"], "smart_clients": [client]}
-    ) as address:
+    settings = {
+        "server_auth": {"types": ["smart"], "smart_clients": [client]},
+        "server_behaviour": {"absolute_references": True},
+    }
+    with sekmet(folder, **settings) as address:
         yield address
 
 
