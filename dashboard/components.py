@@ -74,7 +74,8 @@ def written(value: object, kind: Kind) -> str:
     if isinstance(value, date):
         return f"{value:%-d %b %Y}"
     if isinstance(value, list):
-        return names.site_names(value) if kind == "sites" else "; ".join(value)
+        said = names.site_names(value) if kind == "sites" else "; ".join(value)
+        return said or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, int | float):

@@ -43,15 +43,20 @@ def cohorts(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
     )
     return intervals.proportions(whole).with_columns(
         verdict.alias("verdict"),
-        pl.format("{}: {}", "source", "stratum").alias("label"),
+        pl.format("{}, {}", _stratum(), "source").alias("label"),
     )
+
+
+def _stratum() -> pl.Expr:
+    """The stratum comes first in a label: what follows it may be cut."""
+    return pl.col("stratum").replace("all", "All")
 
 
 def _said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "No published cohort is in this snapshot."
     high = frame.filter(pl.col("flagged") == "high998")["label"].to_list()
-    apart = f" Above its own paper's limit: {', '.join(high)}." if high else ""
+    apart = f" Above its own paper's limit: {'; '.join(high)}." if high else ""
     return (
         f"{frame.height} published counts of manufacturing failures, none of them a"
         f" member's.{apart} Denominators differ from paper to paper, so the points are"

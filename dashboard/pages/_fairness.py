@@ -91,7 +91,7 @@ def _row(
         "p": None if test.p_value is None else _probability(test.p_value),
         "phi": test.phi,
         "tau2": test.tau2,
-        "flagged": _high(frame),
+        "flagged": None if none else _high(frame),
         "state": "not_applicable" if none else "data",
         "reason": test.reason,
     }

@@ -32,3 +32,14 @@ def test_only_the_mantle_cell_stratum_lies_above_its_papers_limit(demo: Demo) ->
 def test_published_counts_are_open_to_everybody(demo: Demo) -> None:
     with demo.asked_by(PUBLIC) as filters:
         assert _cohorts.cohorts(PUBLIC, filters).height == 15
+
+
+def test_labels_that_are_cut_still_tell_the_strata_apart(demo: Demo) -> None:
+    frame = shown(demo)
+    with demo.asked_by(LEAD):
+        figure = _cohorts.CARD.draw(frame)
+        said = _cohorts.CARD.sentence(frame)
+    uk = [t for t in figure.layout.yaxis.ticktext if "UK National" in t]
+    assert len(uk) >= 3
+    assert {"LBCL", "MCL", "B-ALL"} <= {t.split(",")[0] for t in uk}
+    assert "MCL, UK National" in said
