@@ -20,6 +20,8 @@ from connectors._errors import ConfigError, PocnetError, SourceError
 from connectors._page import Extract, Page, Source
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import polars as pl
     from pydantic import BaseModel
 
@@ -32,6 +34,7 @@ __all__ = [
     "Reader",
     "Source",
     "SourceError",
+    "clock",
     "kinds",
     "open_keys",
     "open_source",
@@ -100,6 +103,19 @@ def open_keys(source: Source) -> Keys | None:
         return refs
 
     return keys
+
+
+def clock(source: Source) -> datetime | None:
+    """What time it is where the source is; None where it does not tell.
+
+    A protocol module that can ask says so by a function `clock(source)`; of any other
+    the answer of its web server is looked at.
+    """
+    from connectors._clock import web_clock
+
+    asked = getattr(_protocol(source.kind), "clock", web_clock)
+    told: datetime | None = asked(source)
+    return told
 
 
 def _protocol(kind: str, key: str | None = None) -> Any:
