@@ -132,3 +132,19 @@ def test_a_key_that_cannot_sign_is_told_before_anything_runs(
     }
     with pytest.raises(ConfigError, match=f"source.main.private_key: {words}"):
         open_source(Source("alpha", "main", "fhir", options))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"client_id": "c", "client_secret": "s"}, "token_url, client_id and client_s"),
+        ({"token": "t", "api_key": "k"}, "give one of api_key, token, user"),
+        (
+            client("https://h/fhir", "c", private_key=PEM["p384"], client_secret="s"),
+            "give one of api_key, token, user",
+        ),
+    ],
+)
+def test_one_way_to_sign_in_is_enough(options: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"source.main: {words}"):
+        open_source(Source("alpha", "main", "fhir", {"url": "https://h", **options}))

@@ -306,6 +306,12 @@ def test_a_parameter_that_the_server_does_not_know_is_said(base: str) -> None:
     assert "check `read`" in str(error)
 
 
+def test_a_type_that_the_server_does_not_know_is_said(base: str) -> None:
+    _, error = read(base, "Batch")
+    assert "answered 404 and says: Unknown resource type 'Batch'" in str(error)
+    assert "check `url` and the dataset's `from`" in str(error)
+
+
 def test_a_column_that_no_resource_has_is_said(base: str) -> None:
     wrong = f"identifier[{LOT}s].value"
     _, error = read(base, "BiologicallyDerivedProduct", columns=("id", wrong))
