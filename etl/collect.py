@@ -19,6 +19,7 @@ from connectors import PocnetError, SourceError, open_keys, open_source
 from etl.ahead import LateError, StoppedError, in_bulk
 from etl.bundle import Bundle
 from etl.entry import Entry, Start, bundle_of, fingerprint
+from etl.identifiers import without_identifiers
 from etl.ledger import Failure
 from etl.network import Site
 from etl.settings import DatasetRules
@@ -221,7 +222,8 @@ class Collection:
         return len(said) != len(set(said))
 
     def _fail(self, source: str, message: str) -> None:
-        self.failures.append(Failure(self.site.slug, source, message))
+        said = without_identifiers(message)
+        self.failures.append(Failure(self.site.slug, source, said))
 
     def _step(self) -> None:
         total = len(self.site.datasets)

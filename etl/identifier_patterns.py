@@ -22,8 +22,8 @@ SAID: Final = frozenset[Column]({"words", "text"})
 DATES: Final = frozenset[Column]({"dates", "old_dates"})
 FIGURES: Final = frozenset[Column]({"figures"}) | DATES
 LOTS: Final = frozenset[Column]({"lots"})
-START: Final = "(?:^|[^0-9A-Za-z.,]|(?:^|[^0-9])[.,])"
-END: Final = "(?:$|[^0-9A-Za-z.,]|[.,](?:$|[^0-9]))"
+START: Final = "(?:^|[^0-9A-Za-z])"
+END: Final = "(?:$|[^0-9A-Za-z])"
 APART: Final = "(?:^|[^A-Za-z])"
 
 

@@ -7,7 +7,7 @@ word written as a name, never a capital letter alone.
 """
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import cache
 from math import comb
 from typing import Final
@@ -34,10 +34,12 @@ _MEMORY: Final = 20_000
 # Too short or too round for anybody's number, and by far the most of what a site sends.
 _PLAIN_FIGURE: Final = (
     r"^(?:[<>=≤≥ ]*[0-9]{1,9}(?:0{3,5})?(?:[.,][0-9]{1,9})?(?:[eE][+-]?[0-9]{1,2})? ?%?"
-    r"|20[0-9]{2}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:20)?[0-9]{2})$"
+    r"|[0-9]{10,}[.,][0-9]{2,}|20[0-9]{2}-[0-9]{2}-[0-9]{2}"
+    r"|[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:20)?[0-9]{2})$"
 )
 _is_plain_figure: Final = re.compile(_PLAIN_FIGURE).search
 _BLANKS: Final = r"\s\s|[\t\n\r\x0b\x0c\x{85}\x{a0}\x{2028}\x{2029}]"
+_AND_WHAT_FOLLOWS: Final = r"[^.;:\"'()<>\[\]]{0,60}"
 _UNSEEN: Final = r"[\p{Mn}\p{Cf}\x{115F}\x{1160}\x{3164}\x{FFA0}]"
 _DASHES: Final = r"[\x{2010}-\x{2015}\x{2212}\x{FE58}\x{FE63}]"
 
@@ -102,6 +104,29 @@ def _different(text: pl.Series, column: Column) -> pl.Series:
     if column == "figures":
         return text.filter(~text.str.contains(_PLAIN_FIGURE))
     return text.unique().drop_nulls()
+
+
+def without_identifiers(message: str) -> str:
+    """A message in which whatever identifies a person is replaced by its shape.
+
+    For what others wrote: an error of a server repeats the value that it did not
+    like. A name goes with what follows it, because its end is anybody's guess.
+    """
+    if identifiers(pl.Series([message])).item() is None:
+        return message
+    said = str(_tidy(pl.Series([message])).item())
+    hidden: set[int] = set()
+    for detector in _detectors("words", may_be_long=True):
+        hidden.update(*_spans(said, detector))
+    return "".join(shape(c) if at in hidden else c for at, c in enumerate(said))
+
+
+def _spans(text: str, detector: Detector) -> Iterator[range]:
+    """Where it is found; what ends one number may begin the next."""
+    tail = _AND_WHAT_FOLLOWS if detector.kind == "name" else ""
+    for found in re.finditer(f"(?=((?:{detector.pattern}){tail}))", text):
+        if detector.holds is None or detector.holds(_joined(found[2])):
+            yield range(found.start(1), found.end(1))
 
 
 @cache

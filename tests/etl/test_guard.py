@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import polars as pl
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 from etl import check_digits
 from etl.contract.schemas import SCHEMAS, SENT
 from etl.guard import guard, protect, protect_rejects, shown
-from etl.identifiers import identifiers, shape
+from etl.identifiers import _detectors, identifiers, shape, without_identifiers
 from etl.mapping import REJECT_SCHEMA
 from etl.network import Privacy
 from etl.pseudonym import pseudonym, pseudonym_columns
+from tests.etl.clinical import stopped
+from tests.etl.corpus import planted, table
 
 TELLING = {
     "e-mail address": ["a.b@hospital.es", "write to ana@x.org now"],
@@ -268,3 +271,51 @@ def test_what_may_be_shown_is_shown():
 def test_no_text_makes_the_gate_raise(texts, column):
     found = identifiers(pl.Series(texts, dtype=pl.String), column)
     assert found.len() == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown_as"),
+    [
+        ("the server says: no.", "the server says: no."),
+        (
+            "answered 400 and says: The value '12345678Z' is wrong",
+            "answered 400 and says: The value '99999999A' is wrong",
+        ),
+        (
+            'columns "lote", "María García López", "X1234567L"; mend',
+            'columns "lote", "Aaaaa Aaaaaa Aaaaa", "A9999999A"; mend',
+        ),
+        (
+            "nobody: nombre: ana lopez ruiz; then",
+            "nobody: aaaaaa: aaa aaaaa aaaa; then",
+        ),
+        ("943 476 5919,943 476 5919", "999 999 9999,999 999 9999"),
+    ],
+)
+def test_a_message_keeps_all_but_what_identifies_somebody(message, shown_as):
+    assert without_identifiers(message) == shown_as
+
+
+def test_every_pattern_means_the_same_to_python_and_to_polars():
+    for texts in planted().values():
+        once = pl.Series(texts)
+        for detector in _detectors("text", may_be_long=False):
+            there = once.str.contains(detector.pattern).to_list()
+            found = re.compile(detector.pattern).search
+            assert there == [found(text) is not None for text in texts], detector
+
+
+@pytest.mark.parametrize(("form", "number", "words", "figures", "lots"), [*table()])
+def test_so_much_of_each_form_is_found(form, number, words, figures, lots):
+    assert number == 150
+    assert words >= 0.99
+    like_a_figure = {"telephone number": 0.5}
+    like_a_lot = {"telephone number": 0.5, "donation number": 0.8}
+    assert figures >= like_a_figure.get(form, 0.99)
+    assert lots >= like_a_lot.get(form, 0.99)
+
+
+def test_hardly_anything_a_laboratory_writes_is_stopped():
+    counted = stopped()
+    assert sum(number for number, _, _ in counted.values()) == 100_000
+    assert sum(kinds.total() for _, kinds, _ in counted.values()) <= 10
