@@ -36,6 +36,8 @@ def send(site: SiteFolder, window: Window, as_json: bool) -> int:
             click.echo(receipt.in_words())
         if sending.waiting:
             click.echo(f"{len(sending.waiting)} bundles wait for the hub's answer.")
+    for note in sending.notes:
+        click.echo(note, err=True)
     for failure in sending.failures:
         place = f"site {failure.site}, source {failure.source}"
         click.echo(f"Problem: {place}: {failure.message}", err=True)

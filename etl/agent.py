@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors import PocnetError
+from etl.aggregate import Aggregation
 from etl.bundle import CONTRACT, Manifest
 from etl.collect import Collection, Step, Window
 from etl.ledger import Failure
@@ -31,6 +32,7 @@ from etl.spool import sweep
 from etl.transfer import UndeliveredError, Way, open_way
 
 WHAT_IS_NEW: Final = Window()
+EVERYTHING: Final = Window(full=True)
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,15 @@ class Sending:
     """What an agent's run came to.
 
     `receipts` are the answers that the hub gave now, `waiting` the bundles that it has
-    not answered, `failures` what kept a source from being read or a bundle from going.
+    not answered, `failures` what kept a source from being read or a bundle from going,
+    `notes` what the site should know of the counts that it sent.
     """
 
     site: str
     receipts: tuple[Receipt, ...]
     waiting: tuple[Manifest, ...]
     failures: tuple[Failure, ...]
+    notes: tuple[str, ...] = ()
 
 
 def send(
@@ -60,7 +64,7 @@ def send(
     sign(_claim(folder, "-"), str(folder.agent.signing_key))
     with _alone(folder.data):
         outbox = Outbox(folder.data)
-        failures = _collect(folder, outbox, window, progress)
+        failures, notes = _collect(folder, outbox, window, progress)
         receipts: list[Receipt] = []
         try:
             for receipt in _delivered(folder, outbox):
@@ -68,7 +72,8 @@ def send(
         except UndeliveredError as error:
             failures.append(Failure(folder.site.slug, "agent", str(error)))
         waiting = tuple(outbox.waiting())
-    return Sending(folder.site.slug, tuple(receipts), waiting, tuple(failures))
+    answered = tuple(receipts)
+    return Sending(folder.site.slug, answered, waiting, tuple(failures), notes)
 
 
 def _collect(
@@ -76,19 +81,26 @@ def _collect(
     outbox: Outbox,
     window: Window,
     progress: Callable[[Step], None],
-) -> list[Failure]:
-    """Put what the site's systems say into the outbox."""
+) -> tuple[list[Failure], tuple[str, ...]]:
+    """Put what the site's systems say into the outbox: batches, or counts of them.
+
+    Counts are made of all there is, so everything is read for them each time.
+    """
     outbox.archive.sweep()
     spool = folder.data / "spool"
     sweep(spool)
     _assert_later(outbox)
     sent = Sent(folder.data / "sent")
     site = remembering(folder.site, sent.pseudonyms)
+    counting = folder.agent.rules.share == "aggregates"
+    window = EVERYTHING if counting else window
     collection = Collection(site, outbox.marks(), window, spool=spool)
-    for bundle in collection.bundles(progress, threading.Event()):
+    bundles = collection.bundles(progress, threading.Event())
+    aggregation = Aggregation(folder.network, folder.site)
+    for bundle in aggregation.counted(bundles) if counting else bundles:
         sent.note(bundle)
         outbox.archive.put(bundle)
-    return list(dict.fromkeys(collection.failures))
+    return list(dict.fromkeys(collection.failures)), tuple(aggregation.notes)
 
 
 def _delivered(folder: SiteFolder, outbox: Outbox) -> Iterator[Receipt]:

@@ -29,7 +29,7 @@ def build(
     missing from the network is not taken for one that left it.
     """
     odd: list[Failure] = []
-    hub = {"site": _sites(network), "product": _products(network)}
+    hub = {"site": site_rows(network), "product": product_rows(network)}
     for dataset, rows in hub.items():
         warehouse.write(run, dataset, rows, complete=not kept)
     for manifests in _pending(archive, warehouse):
@@ -131,7 +131,8 @@ def _oddities(landed: Landed, known: int) -> Iterator[Failure]:
         )
 
 
-def _sites(network: Network) -> pl.DataFrame:
+def site_rows(network: Network) -> pl.DataFrame:
+    """The rows of the dataset `site`, which stand in the sites' files."""
     return _rows(
         "site",
         [
@@ -141,7 +142,8 @@ def _sites(network: Network) -> pl.DataFrame:
     )
 
 
-def _products(network: Network) -> pl.DataFrame:
+def product_rows(network: Network) -> pl.DataFrame:
+    """The rows of the dataset `product`, which stand in network.toml."""
     return _rows("product", [each.model_dump() for each in network.products])
 
 

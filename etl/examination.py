@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from etl.bundle import GONE, KEYS_SCHEMA, PART, PRESENT, Archive, Bundle, Manifest
 from etl.check import ROW, check
 from etl.contract.columns import NONE
+from etl.contract.reporting import BATCH_LEVEL, STRATUM
 from etl.contract.schemas import SCHEMAS, SENT
 from etl.guard import guard, shown
 from etl.mapping import REJECT_SCHEMA
@@ -46,6 +47,7 @@ def examine(archive: Archive, manifest: Manifest, network: Network) -> Receipt:
 
     `archive` holds the bundle and nothing else.
     """
+    _assert_agreed(manifest, network)
     _assert_sensible(manifest)
     _assert_dated(manifest)
     told = [text for part in manifest.parts for text in (part.source, part.location)]
@@ -83,12 +85,29 @@ def examined(archive: Archive, manifest: Manifest, network: Network) -> Receipt:
         ) from error
 
 
-def _assert_sensible(manifest: Manifest) -> None:
-    """A dataset that is sent, counts that add up, styles that there are."""
-    if manifest.dataset not in SENT:
+def _assert_agreed(manifest: Manifest, network: Network) -> None:
+    """A dataset that sites send, in the detail that this site has agreed to.
+
+    Counts beside the batches that they were made of would count them twice.
+    """
+    dataset = manifest.dataset
+    if dataset not in (*SENT, STRATUM):
         raise RefusedError(
             "dataset", "The bundle is of a dataset that no site sends. Update pocnet."
         )
+    agent = network.sites[manifest.site].agent
+    counts_only = agent is not None and agent.rules.share == "aggregates"
+    if dataset in BATCH_LEVEL and counts_only or dataset == STRATUM and not counts_only:
+        raise RefusedError(
+            "share",
+            f"By the hub's settings {manifest.site} sends "
+            f"{'counts and no batches' if counts_only else 'batches and no counts'}. "
+            "Make share in [agent] the same at the site and at the hub.",
+        )
+
+
+def _assert_sensible(manifest: Manifest) -> None:
+    """Counts that add up, and styles that there are."""
     if not manifest.parts:
         raise _miscounted("it has no parts")
     for name in ("records", "read"):

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from etl.contract.reporting import BATCH_LEVEL
 from etl.contract.schemas import SCHEMAS
 from etl.network import Network, Site
 from etl.store import Warehouse
@@ -76,10 +77,17 @@ def _owed(members: list[Site], said: pl.DataFrame, today: date) -> pl.DataFrame:
         (site.slug, dataset, period)
         for site in members
         if site.info.stage not in _QUIET_STAGES
-        for dataset in sorted({d.name for d in site.datasets} & set(DATED))
+        for dataset in sorted(_promised(site) & set(DATED))
         for period in _months(_start(site, first.get(site.slug)), today)
     ]
     return pl.DataFrame(rows, schema=dict.fromkeys(_KEY, pl.String), orient="row")
+
+
+def _promised(site: Site) -> set[str]:
+    """The datasets that a site owes: those of its file, of which counts hold some."""
+    named = {rules.name for rules in site.datasets}
+    counts_only = site.agent is not None and site.agent.rules.share == "aggregates"
+    return named - ({*BATCH_LEVEL} - {"batch"} if counts_only else set())
 
 
 def _start(site: Site, first_said: str | None) -> str | None:
@@ -113,7 +121,17 @@ def _received(warehouse: Warehouse) -> pl.DataFrame:
         for dataset, day in DATED.items()
         for whose, held in (("site", "true"), ("sender", "r.sender <> r.site"))
     ]
-    return warehouse.query(" union all ".join(counts))
+    # A site that sends counts has reported the batches that it has counted.
+    counts.append(
+        "select r.site, 'batch' as dataset, r.period, "
+        "coalesce(sum(r.started) filter (where r.closed_run is null), 0)::bigint "
+        "as received_rows, min(b.extracted_at) as received_at "
+        f"from {warehouse.table('stratum')} as r "
+        f"inner join {warehouse.table('bundle')} as b on r.bundle = b.bundle "
+        "group by all"
+    )
+    received = warehouse.query(" union all ".join(counts)).group_by(_KEY)
+    return received.agg(pl.sum("received_rows"), pl.min("received_at"))
 
 
 def _declared(warehouse: Warehouse) -> pl.DataFrame:

@@ -22,6 +22,7 @@ _ELSEWHERE: Final = {
     "site": "it is what [site] of this file says",
     "product": "products are listed in network.toml",
     "report": "the hub writes it from what arrives",
+    "stratum": 'a site\'s agent counts it, where [agent] has share = "aggregates"',
     "cohort": "published counts ship with the project",
 }
 

@@ -10,7 +10,7 @@ import dataframely as dy
 
 from etl.contract.batches import Batch, Demand, Deviation, Material, Release
 from etl.contract.quality import Criterion, Result, RingTrial
-from etl.contract.reporting import Cohort, Declared, Report
+from etl.contract.reporting import Cohort, Declared, Report, Stratum
 from etl.contract.sites import Authorisation, Capacity, Loss, Milestone, Product, Site
 
 SCHEMAS: Final[dict[str, type[dy.Schema]]] = {
@@ -30,14 +30,15 @@ SCHEMAS: Final[dict[str, type[dy.Schema]]] = {
     "ring_trial": RingTrial,
     "cohort": Cohort,
     "declared": Declared,
+    "stratum": Stratum,
     "report": Report,
 }
 DATASETS: Final = tuple(SCHEMAS)
 # `site` and `product` stand in the network's TOML files, `cohort` ships with the
-# project, `report` is made by the hub.
-SENT: Final = tuple(
-    name for name in SCHEMAS if name not in ("site", "product", "cohort", "report")
-)
+# project, `report` is made by the hub, `stratum` by the agent of a site that sends no
+# batches. What a site's file can map is the rest.
+_MADE: Final = ("site", "product", "cohort", "stratum", "report")
+SENT: Final = tuple(name for name in SCHEMAS if name not in _MADE)
 KEYS: Final[dict[str, tuple[str, ...]]] = {
     name: tuple(schema.primary_key()) for name, schema in SCHEMAS.items()
 }

@@ -13,6 +13,15 @@ with spoken as (
     ) as lived
     group by site
     union all
+    -- Counts tell the month only: they speak of most of it, or of it until today.
+    select
+        site,
+        'batch',
+        least(max(month) + 27, (select as_of from network_day))
+    from rollup_batch
+    where week is null
+    group by site
+    union all
     select site, 'capacity', max(week) + 6 from capacity
     where used is not null
     group by site

@@ -2,7 +2,7 @@
 
 Counts are stored and ratios are computed last, by whoever shows them, so that every
 filter gives the same answer as a recount of the rows. The SQL keeps to one plain
-dialect; each statement creates one table and runs in the order of the files' names.
+dialect; each statement creates or fills one table, in the order of the files' names.
 Judgement under the release criteria comes first, from `etl.replay`, because
 it needs more than SQL can say plainly.
 """

@@ -50,7 +50,8 @@ def test_the_first_column_of_a_row_rule_is_the_one_that_is_wrong():
 
 
 def test_sites_send_neither_what_their_settings_say_nor_what_the_hub_writes():
-    assert set(DATASETS) - set(SENT) == {"site", "product", "cohort", "report"}
+    made = {"site", "product", "cohort", "stratum", "report"}
+    assert set(DATASETS) - set(SENT) == made
 
 
 def test_a_missing_part_of_a_result_key_that_does_not_apply_is_a_hyphen():
