@@ -48,11 +48,21 @@ def test_power_is_summed_from_the_binomial(n: int, chance: float) -> None:
     assert f.power(n, 0.08, 0.16) == pytest.approx(chance, abs=1e-12)
 
 
-def test_power_agrees_with_simulation() -> None:
-    draws = np.random.default_rng(7).binomial(160, 0.16, 200_000)
-    at = f.flag_at(160, 0.08)
-    simulated = (draws >= at).mean()
-    assert f.power(160, 0.08, 0.16) == pytest.approx(simulated, abs=4 * 0.5 / 447)
+@pytest.mark.parametrize("law", ["binomial", "poisson"])
+@pytest.mark.parametrize("quantile", [0.975, 0.999])
+@pytest.mark.parametrize("n", [5, 20, 80, 160, 400])
+def test_power_agrees_with_simulation(n: int, quantile: float, law: Law) -> None:
+    generator = np.random.default_rng(7)
+    draws = 200_000
+    if law == "binomial":
+        seen = generator.binomial(n, 0.16, draws)
+    else:
+        seen = generator.poisson(n * 0.16, draws)
+    simulated = (seen >= f.flag_at(n, 0.08, quantile, law)).mean()
+    chance = f.power(n, 0.08, 0.16, quantile, law)
+    assert chance is not None
+    error = np.sqrt(chance * (1 - chance) / draws)
+    assert simulated == pytest.approx(chance, abs=4 * error + 1 / draws)
 
 
 # R 4.2.2: qbinom(c(.001, .025, .975, .999), n, p) and qpois(..., m)

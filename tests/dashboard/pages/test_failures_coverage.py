@@ -4,9 +4,13 @@ import polars as pl
 import pytest
 from scipy.stats import binom
 
+from dashboard.analysis import alarms
+from dashboard.analysis.cusum_chart import RUN_LENGTH
+from dashboard.analysis.rules import RULES
 from dashboard.filters import Filters
 from dashboard.pages._coverage import CARD, METHODS, RATES, SIZES
 from tests.demo import PUBLIC
+from tests.readme import chapter
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +51,28 @@ def test_the_sentence_says_what_is_promised_and_what_the_curve_would_do(
     assert "95.2 % to 96.7 % from 200 batches and 5 % on" in said
     assert "77.4 % of the time at worst" in said
     assert "Nearer to the level is better" in said
+
+
+def test_the_readme_shows_the_same_table(table: pl.DataFrame) -> None:
+    told = chapter("What the limits and charts hold")
+    for n in SIZES:
+        row = table.row(
+            by_predicate=(pl.col("n") == n) & (pl.col("p") == 0.08), named=True
+        )
+        cells = [f"{100 * row[f'{m}_{level}']:.1f}"
+                 for level in ("95", "998") for m in METHODS]  # fmt: skip
+        assert f"| {n:,} | {' | '.join(cells)} |" in told
+    for method in ("exact", "normal", "arcsine"):
+        assert f"{100 * table[f'{method}_95'].min():.1f} %" in told
+
+
+def test_the_readme_shows_the_same_false_alarms() -> None:
+    told = chapter("What the limits and charts hold")
+    titles = {"p": "p", "laney": "Laney's p'", "u": "u", "xmr": "XmR", "g": "g",
+              "t": "t"}  # fmt: skip
+    for chart, sets in alarms.SHARES.items():
+        cells = [" · ".join(f"{100 * v:.1f} %" for v in sets[r]) for r in RULES]
+        assert f"| {titles[chart]} | {' | '.join(cells)} |" in told
+    for shares in alarms.SUMMED.values():
+        assert " and ".join(f"{100 * v:.1f}" for v in shares) + " %" in told
+    assert f"{RUN_LENGTH:,} batches" in told
