@@ -59,7 +59,7 @@ def _as_object(sending: Sending) -> str:
 
 def preview(site: SiteFolder, as_json: bool) -> int:
     """Print every field that would leave the site, with three rows; nothing leaves."""
-    found = [*previews(site.site)]
+    found = [*previews(site)]
     if as_json:
         click.echo(json.dumps([_preview_object(each) for each in found], indent=1))
     else:

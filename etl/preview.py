@@ -5,19 +5,24 @@ written: each column that would leave, where it comes from and what is done to i
 three rows as they would go.
 """
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
 
 from connectors import Page, SourceError, open_source
+from etl.aggregate import Aggregation
+from etl.collect import Collection, Window
+from etl.contract.reporting import BATCH_LEVEL, STRATUM
 from etl.contract.schemas import SCHEMAS
 from etl.entry import Entry, Start
 from etl.mapping import sender_column
 from etl.network import Site
 from etl.pseudonym import pseudonym_columns
 from etl.settings import ColumnRule, DatasetRules
+from etl.site_folder import SiteFolder
 
 SAMPLE: Final = 3
 
@@ -49,32 +54,55 @@ class Preview:
     problem: str = ""
 
 
-def previews(site: Site) -> Iterator[Preview]:
-    """Each entry of the site as it would leave; sources are asked for one page."""
+def previews(folder: SiteFolder) -> Iterator[Preview]:
+    """Each entry of the site as it would leave; sources are asked for one page.
+
+    Where counts leave, all batches are read to be counted, and only the counts shown.
+    """
+    site, counting = folder.site, folder.agent.rules.share == "aggregates"
     for rules in site.datasets:
-        entry = Entry(site, rules, Start())
-        fields = tuple(_fields(site, rules))
-        empty = Preview(rules.name, rules.location, fields, pl.DataFrame())
-        try:
-            page = _first_page(site, rules)
-        except SourceError as error:
-            yield Preview(**{**vars(empty), "problem": error.message})
-            continue
-        if page is None:
-            yield empty
-            continue
-        entry.add(page)
-        rows = entry.rows(0, 0).head(SAMPLE).collect()
-        stopped = entry.rejects(0).select(pl.col("row").n_unique()).collect().item()
-        named = [field.column for field in fields if field.column in rows.columns]
-        yield Preview(
-            rules.name,
-            rules.location,
-            fields,
-            rows.select(named),
-            _staying(page, rules),
-            stopped,
-        )
+        if not (counting and rules.name in BATCH_LEVEL):
+            yield _preview(site, rules)
+    if counting:
+        yield _counts(folder)
+
+
+def _preview(site: Site, rules: DatasetRules) -> Preview:
+    entry = Entry(site, rules, Start())
+    fields = tuple(_fields(site, rules))
+    empty = Preview(rules.name, rules.location, fields, pl.DataFrame())
+    try:
+        page = _first_page(site, rules)
+    except SourceError as error:
+        return replace(empty, problem=error.message)
+    if page is None:
+        return empty
+    entry.add(page)
+    rows = entry.rows(0, 0).head(SAMPLE).collect()
+    stopped = entry.rejects(0).select(pl.col("row").n_unique()).collect().item()
+    named = [field.column for field in fields if field.column in rows.columns]
+    return replace(
+        empty, rows=rows.select(named), staying=_staying(page, rules), stopped=stopped
+    )
+
+
+def _counts(folder: SiteFolder) -> Preview:
+    """The counts that would leave in place of batches, made in memory."""
+    collection = Collection(folder.site, {}, Window(full=True))
+    bundles = collection.bundles(lambda step: None, threading.Event())
+    aggregation = Aggregation(folder.network, folder.site)
+    made = {b.manifest.dataset: b.rows.collect() for b in aggregation.counted(bundles)}
+    said = [*aggregation.notes, *(failure.message for failure in collection.failures)]
+    fields = tuple(
+        Field(name, "batches, counted here", "plain, one figure for all of a stratum")
+        for name in SCHEMAS[STRATUM].column_names()
+    )
+    if STRATUM not in made:
+        return Preview(STRATUM, "", fields, pl.DataFrame(), problem=" ".join(said))
+    names = [field.column for field in fields]
+    return Preview(
+        STRATUM, "all batches", fields, made[STRATUM].select(names).head(SAMPLE)
+    )
 
 
 def _first_page(site: Site, rules: DatasetRules) -> Page | None:

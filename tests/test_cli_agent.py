@@ -98,6 +98,18 @@ def test_a_dry_run_says_what_is_coarsened(site: Path) -> None:
     }
 
 
+def test_a_dry_run_of_counts_shows_the_counts_and_no_batch(site: Path) -> None:
+    edit(site, "alpha", "[style]", 'share = "aggregates"\n[style]')
+    before = sorted(site.rglob("*"))
+    done = pocnet("agent", site, "--site", "alpha", "--dry-run", "--json", **AT_SITE)
+    assert sorted(site.rglob("*")) == before
+    shown = {each["dataset"]: each for each in json.loads(done.stdout)}
+    assert set(shown) == {"declared", "stratum"}
+    assert len(shown["stratum"]["rows"]) == 3
+    assert shown["stratum"]["rows"][0]["started"] == "1"
+    assert "k1-" not in done.stdout and "alpha-00" not in done.stdout
+
+
 def test_a_package_that_is_refused_is_named_and_the_others_come_in(
     tmp_path: Path,
 ) -> None:
