@@ -46,8 +46,7 @@ def records_of(data: bytes, delimiter: str, names: Sequence[str]) -> Records | N
     What follows the last record's end is left for when more has come.
     """
     mark = delimiter.encode()
-    # polars takes such a mark away wherever it begins to read.
-    if len(mark) > 1 or data.startswith(_BOM):
+    if len(mark) > 1:
         return None
     seen = _Seen(data)
     ends = seen.outside(_NEWLINE)
@@ -61,8 +60,11 @@ def records_of(data: bytes, delimiter: str, names: Sequence[str]) -> Records | N
         return None
     written = np.repeat(~blank, ends - starts + 1)
     whole = seen.bytes[:length][written].tobytes() if blank.any() else data[:length]
+    # polars takes this mark away wherever it begins to read.
+    if whole.startswith(_BOM):
+        return None
     frame = _cut(whole, delimiter, names, seen.quoted)
-    if frame.height != starts.size - blank.sum():
+    if frame is None or frame.height != starts.size - blank.sum():
         return None
     lines = np.flatnonzero(seen.bytes[:length] == _NEWLINE)
     begins = np.searchsorted(lines, starts[~blank])
@@ -77,17 +79,20 @@ def _none_yet(names: Sequence[str]) -> Records:
 
 def _cut(
     data: bytes, delimiter: str, names: Sequence[str], quoted: bool
-) -> pl.DataFrame:
+) -> pl.DataFrame | None:
     schema = dict.fromkeys(names, pl.String)
     if not data:
         return pl.DataFrame(schema=schema)
-    frame = pl.read_csv(
-        data,
-        has_header=False,
-        schema=schema,
-        separator=delimiter,
-        quote_char='"' if quoted else None,
-    )
+    try:
+        frame = pl.read_csv(
+            data,
+            has_header=False,
+            schema=schema,
+            separator=delimiter,
+            quote_char='"' if quoted else None,
+        )
+    except pl.exceptions.PolarsError:
+        return None
     return blank_to_null(frame)
 
 

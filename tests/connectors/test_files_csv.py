@@ -97,7 +97,7 @@ def test_what_was_written_is_read(
 
 @pytest.mark.parametrize(
     "text",
-    ["a,b\n1,2\n\n,\n3,4", 'a,b\n"x\ny",1\n"z",""\n', "a,b\r\n1,2\r\n\r\n3,\r\n"],
+    ["a,b\n1,2\n\n,\n3,\ufeff4", 'a,b\n"x\ny",1\n"z",""\n', "a,b\r\n1,2\r\n\r\n3,\r\n"],
 )
 def test_plain_text_takes_the_quick_way(
     text: str, monkeypatch: pytest.MonkeyPatch
@@ -137,3 +137,9 @@ def test_a_record_where_polars_counts_differently_is_read_carefully(
     whole = _plain_csv._cut
     monkeypatch.setattr(_plain_csv, "_cut", lambda *given: whole(*given).head(1))
     assert outcome(iter([content])) == carefully(content)
+
+
+@pytest.mark.parametrize("text", ["a,b\n\ufeff1,2\n", "a,b\n\n\r\n\ufeff1,2\n"])
+def test_a_mark_in_the_midst_of_a_text_belongs_to_a_value(text: str) -> None:
+    rows, _ = outcome(iter([text.encode()]))
+    assert rows == [("\ufeff1", "2")]

@@ -312,7 +312,7 @@ def test_a_web_server_that_falls_silent_is_left(
     proxy.spoil(stall(100_000), 1, 9)
     began = time.monotonic()
     assert "did not answer in time" in refused(read, options)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("after", [0, 500, 3_000, 100_000])
@@ -330,7 +330,7 @@ def test_an_sftp_server_that_breaks_off_or_falls_silent_is_left(
         began = time.monotonic()
         said = refused(read, ssh.options | {"address": address}, "big.csv")
         assert "broke off" in said or "in time" in said
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         pages = read(
             "files", ssh.options | {"address": address}, "big.csv", delimiter=";"
         )

@@ -1,6 +1,9 @@
 """Every way to a drop, each on a real server: all rows, changes, breaks."""
 
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import polars as pl
@@ -123,3 +126,51 @@ def test_a_server_that_dies_in_mid_file_gives_one_error_and_then_every_row(
     again = open_source(source)(Extract("batch", "lots.csv", {}), None)
     assert pl.concat([page.frame for page in again]).equals(wide)
     drop.remove("lots.csv")
+
+
+WITHOUT_DISK = """
+import json, pathlib, resource, sys
+import asyncssh  # looks for libraries with a compiler when it is imported
+from connectors import Extract, Source, _drop, open_source
+_drop.QUIET = 0.0
+def held():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) // 256
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+rows, most = {}, {}
+for name in ("few.csv", "few.xlsx", "few.parquet", "few.jsonl", "many.csv"):
+    read = open_source(Source("a", "m", "files", json.loads(sys.argv[1])))
+    rows[name], most[name] = 0, 0
+    for page in read(Extract("batch", name, {}), None):
+        rows[name] += page.frame.height
+        most[name] = max(most[name], held())
+print(json.dumps([rows, most["many.csv"] - most["few.jsonl"]]))
+"""
+
+
+@pytest.mark.parametrize(
+    "drop",
+    ["sftp", "webdav-rclone", "https-json", "s3"],
+    indirect=True,
+    scope="module",
+)
+def test_nothing_that_is_read_touches_the_disk_or_fills_the_memory(drop: Place) -> None:
+    few, many = lots(10), lots(600_000).with_columns(rest=pl.lit("x" * 150))
+    workbook, parquet = io.BytesIO(), io.BytesIO()
+    few.write_excel(workbook)
+    few.write_parquet(parquet)
+    drop.put("few.csv", csv(few))
+    drop.put("few.xlsx", workbook.getvalue())
+    drop.put("few.parquet", parquet.getvalue())
+    drop.put("few.jsonl", few.write_ndjson().encode())
+    drop.put("many.csv", csv(many))
+    options = json.dumps(drop.options)
+    done = subprocess.run(
+        # A write to any file of any disk would end the program.
+        [sys.executable, "-B", "-c", WITHOUT_DISK, options],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows, grown = json.loads(done.stdout)
+    assert rows == dict.fromkeys(rows, 10) | {"many.csv": 600_000}
+    assert grown < 200
