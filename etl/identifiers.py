@@ -138,11 +138,7 @@ def _kinds(suspects: pl.Series, column: Column, *, may_be_long: bool) -> pl.Seri
     """The kind told by the first detector that holds; the surest come first."""
     found = pl.repeat(None, len(suspects), dtype=pl.String, eager=True)
     tidy = _bare(suspects)
-    detectors = _detectors(column, may_be_long)
-    spelt = tuple(d for d in detectors if d.holds is None)
-    if not tidy.str.contains(_anything(spelt)).any():
-        detectors = tuple(d for d in detectors if d.holds)
-    for detector in detectors:
+    for detector in _detectors(column, may_be_long):
         candidates = _candidates(tidy, detector)
         if candidates.any():
             held = _held(tidy, candidates, detector, column) & found.is_null()
@@ -165,11 +161,20 @@ def _candidates(text: pl.Series, detector: Detector) -> pl.Series:
 
 @cache
 def _detectors(column: Column, may_be_long: bool) -> tuple[Detector, ...]:
-    """What is looked for in a kind of column, the surest first."""
+    """What is looked for in a kind of column, the surest first, one search a kind."""
     numbers = (*donations(), *labelled(), *national_numbers(), *addresses())
     long = () if may_be_long else (free_text(),)
-    found = (*numbers, *birth_dates(), *names(), *long)
-    return tuple(d for d in found if column in d.within)
+    wanted = [
+        detector
+        for detector in (*numbers, *birth_dates(), *names(), *long)
+        if column in detector.within
+    ]
+    spelt: dict[str, list[str]] = {}
+    for detector in wanted:
+        if detector.holds is None:
+            spelt.setdefault(detector.kind, []).append(f"(?:{detector.pattern})")
+    told = (Detector(kind, "|".join(patterns)) for kind, patterns in spelt.items())
+    return (*(detector for detector in wanted if detector.holds), *told)
 
 
 @cache
