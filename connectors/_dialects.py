@@ -1,8 +1,8 @@
 """How each database says a column as text, an instant, and what a table holds.
 
 Values are turned into text by the database itself: it knows its types, and a driver
-that guesses them fails on the first it does not know. Only names that passed
-`identifier` and ISO instants made here are ever put into a statement.
+that guesses them fails on the first it does not know. Only quoted names, ISO instants
+and quoted values that the same database gave are ever put into a statement.
 """
 
 from __future__ import annotations
@@ -13,23 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-PART = r"[^\W\d]\w{0,62}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table or view, with the type its database gives it."""
-
-    name: str
-    kind: str
-
-    @property
-    def is_decimal(self) -> bool:
-        return self.kind.startswith(("numeric", "decimal"))
-
-    @property
-    def is_moment(self) -> bool:
-        return self.kind.startswith(("timestamp", "datetime", "smalldatetime", "date"))
+from connectors._selection import Column, Place, Selection
 
 
 @dataclass(frozen=True)
@@ -37,8 +21,9 @@ class Dialect:
     """One kind of database: `port`, quotation, and SQL for its columns and values.
 
     `columns` is a statement giving `name` and `kind` for `{schema}` and `{table}`;
-    `text` turns a quoted column into text; `zoned` says whether a type keeps UTC.
-    `opening` statements run first on every connection.
+    `text` turns a quoted column into text and `literal` the text into a value again;
+    `zoned` says whether a type keeps UTC; `first` is how so many rows are asked for.
+    `opening` statements run first on every connection, `parameters` go into its url.
     """
 
     scheme: str
@@ -47,17 +32,22 @@ class Dialect:
     columns: str
     this_schema: str
     text: Callable[[str, Column], str]
+    literal: Callable[[str, Column], str]
     zoned: Callable[[Column], bool]
     moment: str
     opening: tuple[str, ...] = ()
+    first: str = "LIMIT {}"
+    nulls_last: bool = False
+    protocol: str = "binary"
+    parameters: str = ""
 
     def quoted(self, name: str) -> str:
-        """The name as an identifier, whatever it contains."""
-        opening, closing = tuple(self.quotes)
-        return opening + name.replace(closing, closing * 2) + closing
+        """The name as SQL that can be nothing but a name."""
+        closing = self.quotes[1]
+        return self.quotes[0] + name.replace(closing, closing * 2) + closing
 
     def table(self, location: str) -> str:
-        """The quoted table or view, with its schema if one was given."""
+        """A location, quoted, with its schema if one was given."""
         return ".".join(self.quoted(part) for part in location.split("."))
 
     def columns_of(self, location: str) -> str:
@@ -68,14 +58,70 @@ class Dialect:
             schema=named, table=table, quoted=self.table(location)
         )
 
-    def select(self, location: str, columns: Sequence[Column]) -> str:
-        """The statement that reads the columns, each as text under its own name."""
+    def column(self, column: Column) -> str:
+        """A column of the table, not to be taken for the text that bears its name."""
+        return f"t.{self.quoted(column.name)}"
+
+    def select(
+        self,
+        location: str,
+        selection: Selection,
+        zone: str,
+        limit: int,
+        keyless: bool = False,
+    ) -> str:
+        """The statement that reads rows, each column as text under its own name.
+
+        Where there is an order, at most `limit` rows, either those with a key or the
+        keyless ones.
+        """
         texts = (
-            f"{self.text(self.quoted(column.name), column)} "
-            f"AS {self.quoted(column.name)}"
-            for column in columns
+            f"{self.text(self.column(column), column)} AS {self.quoted(column.name)}"
+            for column in selection.columns
         )
-        return f"SELECT {', '.join(texts)} FROM {self.table(location)}"
+        said = f"SELECT {', '.join(texts)} FROM {self.table(location)} AS t"
+        conditions = self._conditions(selection, zone)
+        order = [self.column(column) for column in selection.order]
+        if order:
+            conditions.append(f"{order[-1]} IS {'' if keyless else 'NOT '}NULL")
+        if conditions:
+            said += f" WHERE {' AND '.join(conditions)}"
+        if order:
+            said += f" ORDER BY {', '.join(order)} {self.first.format(limit)}"
+        return said
+
+    def _conditions(self, selection: Selection, zone: str) -> list[str]:
+        conditions: list[str] = []
+        modified = selection.modified
+        if modified and selection.since:
+            conditions.append(self.since(modified, selection.since, zone))
+        if modified and selection.until is not None:
+            name, literal = (
+                self.column(modified),
+                self.literal(selection.until, modified),
+            )
+            conditions.append(f"({name} <= {literal} OR {name} IS NULL)")
+        if selection.after:
+            conditions.append(f"({self._after(selection.order, selection.after)})")
+        return conditions
+
+    def _after(self, order: Sequence[Column], after: Place) -> str:
+        """The condition for rows after one, so written that an index serves it."""
+        *when, key = order
+        name = self.column(key)
+        later_key = f"{name} > {self.literal(str(after[-1]), key)}"
+        if not when:
+            return later_key
+        time, moment = self.column(when[0]), after[0]
+        if moment is None:
+            if self.nulls_last:
+                return f"{time} IS NULL AND {later_key}"
+            return f"{time} IS NOT NULL OR {later_key}"
+        literal = self.literal(str(moment), when[0])
+        none = f" OR {time} IS NULL" if self.nulls_last else ""
+        return (
+            f"({time} >= {literal}{none}) AND ({time} > {literal}{none} OR {later_key})"
+        )
 
     def since(self, column: Column, moment: datetime, zone: str) -> str:
         """The condition for rows changed from a moment on, or nobody knows when.
@@ -84,14 +130,9 @@ class Dialect:
         """
         local = moment.astimezone(UTC if self.zoned(column) else ZoneInfo(zone))
         offset = "+00:00" if self.zoned(column) else ""
-        name = self.quoted(column.name)
+        name = self.column(column)
         literal = self.moment.format(f"{local:%Y-%m-%d %H:%M:%S}{offset}")
         return f"({name} >= {literal} OR {name} IS NULL)"
-
-
-def is_location(text: str) -> bool:
-    """Whether this is the name of a table or view, perhaps after its schema."""
-    return re.fullmatch(rf"{PART}(\.{PART})?", text) is not None
 
 
 def _trimmed(text: str) -> str:
@@ -103,12 +144,26 @@ def _postgresql_text(name: str, column: Column) -> str:
     if column.is_decimal:
         return _trimmed(f"{name}::text")
     if column.kind.startswith("timestamp"):
-        shown = f"to_char({name}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
-        offset = " || '+00:00'" if "with time zone" in column.kind else ""
-        return f"RTRIM(RTRIM({shown}, '0'), '.'){offset}"
+        # In ISO style and UTC it writes 2024-03-01 12:45:10.5+00, twice as fast as
+        # to_char does.
+        offset = " || ':00'" if "with time zone" in column.kind else ""
+        return f"replace({name}::text, ' ', 'T'){offset}"
     if column.kind == "bytea":
         return f"encode({name}, 'hex')"
     return f"{name}::text"
+
+
+def _quoted_text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+
+
+def _postgresql_literal(text: str, column: Column) -> str:
+    # Without a type of its own the literal takes that of the column.
+    return _quoted_text(f"\\x{text}" if column.kind == "bytea" else text)
 
 
 POSTGRESQL = Dialect(
@@ -122,13 +177,18 @@ POSTGRESQL = Dialect(
     ),
     this_schema="current_schema()",
     text=_postgresql_text,
+    literal=_postgresql_literal,
     zoned=lambda column: "with time zone" in column.kind,
     moment="'{}'",
     opening=(
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
         "SET TIME ZONE 'UTC'",
         "SET DateStyle = 'ISO'",
+        "SET standard_conforming_strings = on",
     ),
+    nulls_last=True,
+    # Its binary protocol, connectorx's usual way, is half as fast for texts.
+    protocol="cursor",
 )
 
 _INFORMATION = (
@@ -155,6 +215,17 @@ def _mysql_text(name: str, column: Column) -> str:
     return f"CAST({name} AS CHAR)"
 
 
+def _mysql_literal(text: str, column: Column) -> str:
+    if column.is_moment:
+        return f"'{text.removesuffix('+00:00')}'"
+    if "blob" in column.kind or "binary" in column.kind:
+        return f"X'{text}'"
+    if _is_number(text) and ("int" in column.kind or column.is_decimal):
+        return text
+    # Written so, the text takes the column's collation and needs no escapes.
+    return f"_utf8mb4 X'{text.encode().hex()}'"
+
+
 MYSQL = Dialect(
     scheme="mysql",
     port=3306,
@@ -164,9 +235,12 @@ MYSQL = Dialect(
     ),
     this_schema="DATABASE()",
     text=_mysql_text,
+    literal=_mysql_literal,
     zoned=lambda column: column.kind == "timestamp",
     moment="'{:.19}'",
     opening=("SET SESSION TRANSACTION READ ONLY", "SET time_zone = '+00:00'"),
+    # Its driver leaves the address it was given for a socket file, if it sees one.
+    parameters="prefer_socket=false",
 )
 
 
@@ -181,6 +255,12 @@ def _sqlserver_text(name: str, column: Column) -> str:
     return f"CONVERT(nvarchar(max), {name})"
 
 
+def _sqlserver_literal(text: str, column: Column) -> str:
+    if _is_number(text) and ("int" in column.kind or column.is_decimal):
+        return text
+    return f"N{_quoted_text(text)}"
+
+
 SQLSERVER = Dialect(
     scheme="mssql",
     port=1433,
@@ -188,7 +268,9 @@ SQLSERVER = Dialect(
     columns=_INFORMATION.format(name="column_name", kind="data_type"),
     this_schema="SCHEMA_NAME()",
     text=_sqlserver_text,
+    literal=_sqlserver_literal,
     zoned=lambda column: column.kind == "datetimeoffset",
     moment="'{}'",
+    first="OFFSET 0 ROWS FETCH NEXT {} ROWS ONLY",
 )
 """Written from Microsoft's documentation and never tried on a server."""

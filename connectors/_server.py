@@ -1,24 +1,42 @@
-"""A database server read through connectorx, in Arrow batches."""
+"""A database server read through connectorx, page by page in the order of its keys."""
 
 from __future__ import annotations
 
 import os
 import re
 import socket
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from threading import Event, Thread
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from connectors._dialects import Column, Dialect
+from connectors._dialects import Dialect
 from connectors._errors import SourceError
 from connectors._page import ROWS, Source
+from connectors._selection import Column, Place, Selection
 from connectors._text import blank_to_null
 
+USUAL_SECONDS = 1.5
 CONNECT_SECONDS = 10.0
+SILENT_SECONDS = 300.0
+
+ONE_CONNECTION = """
+import sys, connectorx
+try:
+    connectorx.partition_sql(sys.stdin.read(), "SELECT 1 AS n", "n", 2)
+except BaseException as error:
+    print(error)
+    sys.exit(1)
+"""
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -32,13 +50,14 @@ class Login:
     password: str = field(repr=False)
     parameters: str = ""
 
-    def url(self, scheme: str) -> str:
+    def url(self, dialect: Dialect) -> str:
         """The address as connectorx wants it."""
         who = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        tail = f"?{self.parameters}" if self.parameters else ""
+        said = "&".join(each for each in (dialect.parameters, self.parameters) if each)
+        tail = f"?{said}" if said else ""
         path = quote(self.database, safe="")
-        return f"{scheme}://{who}@{host}:{self.port}/{path}{tail}"
+        return f"{dialect.scheme}://{who}@{host}:{self.port}/{path}{tail}"
 
 
 class DatabaseServer:
@@ -53,47 +72,77 @@ class DatabaseServer:
     def columns(self, location: str) -> list[Column]:
         """The columns of a table or view; none if this user can see no such table."""
         self._expect_listening()
-        statement = self._dialect.columns_of(location)
-        return [
-            Column(name, kind.lower())
-            for batch in self._read(statement)
-            for name, kind in batch.iter_rows()
-        ]
+        told = self._table(self._dialect.columns_of(location))
+        if not told.within(USUAL_SECONDS):
+            self._expect_known()
+        batch = told.value(self._failed)
+        return [Column(name, kind.lower()) for name, kind in batch.iter_rows()]
 
-    def latest(self, location: str, column: Column) -> datetime | None:
-        """The latest moment in a column."""
+    def latest(self, location: str, column: Column) -> tuple[str, datetime] | None:
+        """The latest moment in a column, as text too."""
         dialect = self._dialect
         latest = f"MAX({dialect.quoted(column.name)})"
         statement = (
             f"SELECT {dialect.text(latest, column)} AS latest "
             f"FROM {dialect.table(location)}"
         )
-        texts = [row[0] for batch in self._read(statement) for row in batch.iter_rows()]
-        if not texts or texts[0] is None:
+        told = self._table(statement).value(self._failed)["latest"]
+        text = told[0] if told.len() else None
+        if text is None:
             return None
-        moment = datetime.fromisoformat(texts[0])
-        return moment if moment.tzinfo else moment.replace(tzinfo=self._tz(column))
+        moment = datetime.fromisoformat(text)
+        return text, moment if moment.tzinfo else moment.replace(
+            tzinfo=self._tz(column)
+        )
 
     def rows(
-        self,
-        location: str,
-        columns: Sequence[Column],
-        modified: Column | None,
-        since: datetime | None,
-    ) -> Iterator[pl.DataFrame]:
-        """The rows as text, those changed since a moment or without one."""
-        statement = self._dialect.select(location, columns)
-        if modified and since:
-            condition = self._dialect.since(modified, since, self._zone)
-            statement += f" WHERE {condition}"
-        for batch in self._read(statement):
-            yield blank_to_null(batch)
+        self, location: str, selection: Selection
+    ) -> Iterator[tuple[pl.DataFrame, Place | None]]:
+        """The rows as text, and after each batch the place to go on from.
+
+        While a page is worked on the next is read. Rows without a key come last, and
+        there is no going on from them.
+        """
+        if not selection.order:
+            statement = self._dialect.select(location, selection, self._zone, ROWS)
+            for batch in self._stream(statement):
+                yield blank_to_null(batch), None
+            return
+        told: _Told[pl.DataFrame] | None = self._page(location, selection)
+        while told is not None:
+            page = told.value(self._failed)
+            place = self._place(page, selection)
+            more = replace(selection, after=place)
+            told = self._page(location, more) if page.height == ROWS else None
+            if page.height:
+                yield blank_to_null(page), place
+        yield blank_to_null(self._keyless(location, selection)), None
+
+    def _page(self, location: str, selection: Selection) -> _Told[pl.DataFrame]:
+        return self._table(self._dialect.select(location, selection, self._zone, ROWS))
+
+    def _place(self, page: pl.DataFrame, selection: Selection) -> Place | None:
+        names = [column.name for column in selection.order]
+        return page.select(names).row(-1) if page.height else None
+
+    def _keyless(self, location: str, selection: Selection) -> pl.DataFrame:
+        whole = replace(selection, after=None)
+        statement = self._dialect.select(
+            location, whole, self._zone, ROWS, keyless=True
+        )
+        page = self._table(statement).value(self._failed)
+        if page.height == ROWS:
+            raise self._source.error(
+                f"{location} has {ROWS:,} rows or more without "
+                f"{selection.order[-1].name}; name a column in read.key that every row "
+                f"has"
+            )
+        return page
 
     def _tz(self, column: Column) -> ZoneInfo:
         return ZoneInfo("UTC" if self._dialect.zoned(column) else self._zone)
 
     def _expect_listening(self) -> None:
-        # connectorx keeps trying a closed port for half a minute.
         address = (self._login.host, self._login.port)
         try:
             socket.create_connection(address, CONNECT_SECONDS).close()
@@ -103,20 +152,42 @@ class DatabaseServer:
                 f"({error.strerror or error}); check host, port and firewall"
             ) from None
 
-    def _read(self, statement: str) -> Iterator[pl.DataFrame]:
-        # Its driver logs every failed attempt, user name and all, to stderr.
-        os.environ.setdefault("RUST_LOG", "off")
-        import connectorx
+    def _expect_known(self) -> None:
+        """SourceError for what a server says to this login, a wrong password above all.
 
+        To read, connectorx fills a pool of connections, and tries for half a minute
+        to get one, whatever the server says. To look for the bounds of partitions it
+        connects once and tells why not, but lets nothing else in its process run
+        meanwhile: so it is asked in a process of its own.
+        """
+        address = self._login.url(self._dialect)
         try:
-            reader = connectorx.read_sql(
-                self._login.url(self._dialect.scheme),
-                statement,
-                return_type="arrow_stream",
-                batch_size=ROWS,
-                pre_execution_query=list(self._dialect.opening) or None,
+            said = subprocess.run(
+                [sys.executable, "-c", ONE_CONNECTION],
+                input=address,
+                env={**os.environ, "RUST_LOG": "off"},
+                capture_output=True,
+                text=True,
+                timeout=CONNECT_SECONDS,
             )
-            for batch in reader:
+        except subprocess.TimeoutExpired:
+            return
+        if said.returncode:
+            raise self._failed(said.stdout)
+
+    def _table(self, statement: str) -> _Told[pl.DataFrame]:
+        """A whole answer; connectorx lets other threads run while it is under way."""
+        read = self._reading(statement, return_type="arrow")
+        return _Told(lambda: pl.DataFrame(pl.from_arrow(read())))
+
+    def _stream(self, statement: str) -> Iterator[pl.DataFrame]:
+        """An answer of any size, in batches.
+
+        connectorx lets nothing else in this process run while it waits for one.
+        """
+        read = self._reading(statement, return_type="arrow_stream", batch_size=ROWS)
+        try:
+            for batch in read():
                 if batch.num_rows:
                     yield pl.DataFrame(pl.from_arrow(batch))
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -124,6 +195,16 @@ class DatabaseServer:
         except BaseException as error:
             # A panic in connectorx is no Exception.
             raise self._failed(str(error)) from None
+
+    def _reading(self, statement: str, **how: object) -> Callable[[], Any]:
+        cx, dialect = _connectorx(), self._dialect
+        return lambda: cx.read_sql(
+            self._login.url(dialect),
+            statement,
+            protocol=dialect.protocol,
+            pre_execution_query=list(dialect.opening) or None,
+            **how,
+        )
 
     def _failed(self, message: str) -> SourceError:
         login = self._login
@@ -140,6 +221,44 @@ class DatabaseServer:
         return self._source.error(
             f"{where} failed ({_reason(message)}); check the view there, and pull again"
         )
+
+
+class _Told(Generic[Value]):
+    """An answer under way in a thread of its own, so that waiting for it can end."""
+
+    def __init__(self, ask: Callable[[], Value]) -> None:
+        self._value: Value | None = None
+        self._wrong: str | None = "no answer"
+        self._ended = Event()
+        Thread(target=self._run, args=(ask,), daemon=True).start()
+
+    def _run(self, ask: Callable[[], Value]) -> None:
+        try:
+            self._value, self._wrong = ask(), None
+        except BaseException as error:
+            # A panic in connectorx is no Exception.
+            self._wrong = str(error) or type(error).__name__
+        self._ended.set()
+
+    def within(self, seconds: float) -> bool:
+        """Whether it ends in so many seconds."""
+        return self._ended.wait(seconds)
+
+    def value(self, failed: Callable[[str], SourceError]) -> Value:
+        """The answer, or a SourceError made by `failed` from what went wrong."""
+        if not self.within(SILENT_SECONDS):
+            raise failed(f"no answer in {SILENT_SECONDS:.0f} seconds")
+        if self._value is None:
+            raise failed(str(self._wrong))
+        return self._value
+
+
+def _connectorx() -> Any:
+    # Its driver logs every failed attempt, user name and all, to stderr.
+    os.environ.setdefault("RUST_LOG", "off")
+    import connectorx
+
+    return connectorx
 
 
 def _reason(message: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from connectors._dialects import Column
 from connectors._page import ROWS, Source
+from connectors._selection import Column, Place, Selection
 from connectors._text import text_frame
 
 
@@ -34,8 +34,11 @@ class SqliteDatabase:
             rows = base.execute(f"PRAGMA {scope}table_info({_quoted(table)})")
             return [Column(str(row[1]), str(row[2]).lower()) for row in rows]
 
-    def latest(self, location: str, column: Column) -> datetime | None:
-        """The latest moment in a column; the earlier reading where zones leave two."""
+    def latest(self, location: str, column: Column) -> tuple[None, datetime] | None:
+        """The latest moment in a column; the earlier reading where zones leave two.
+
+        Its text is not told: times are written in several ways in one column.
+        """
         name = _quoted(column.name)
         latest = f"strftime('%Y-%m-%dT%H:%M:%f', max(julianday({name})))"
         with self._opened() as base:
@@ -43,31 +46,49 @@ class SqliteDatabase:
         if text is None:
             return None
         moment = datetime.fromisoformat(text)
-        return min(moment.replace(tzinfo=zone) for zone in (self._zone, UTC))
+        return None, min(moment.replace(tzinfo=zone) for zone in (self._zone, UTC))
 
     def rows(
-        self,
-        location: str,
-        columns: Sequence[Column],
-        modified: Column | None,
-        since: datetime | None,
-    ) -> Iterator[pl.DataFrame]:
-        """The rows as text, those changed since a moment or without one."""
-        texts = ", ".join(_text(column) for column in columns)
-        statement = f"SELECT {texts} FROM {_table(location)}"
-        bound: list[str] = []
-        if modified and since:
-            name = _quoted(modified.name)
-            statement += (
-                f" WHERE julianday({name}) >= julianday(?) OR julianday({name}) IS NULL"
-            )
-            # Texts with an offset are compared in UTC, those without as they stand.
-            local = [since.astimezone(zone) for zone in (self._zone, UTC)]
-            bound = [min(f"{moment:%Y-%m-%d %H:%M:%S}" for moment in local)]
-        names = [column.name for column in columns]
+        self, location: str, selection: Selection
+    ) -> Iterator[tuple[pl.DataFrame, Place | None]]:
+        """The rows as text, and after each batch the place to go on from.
+
+        A place is the key with the type it has: 10 comes after 9 and "10" before
+        "9". Only a whole table is read in an order, rows without a key first.
+        """
+        texts = [_text(column) for column in selection.columns]
+        order = [column for column in selection.order if not selection.since]
+        key = _quoted(order[-1].name) if order else "NULL"
+        statement = f"SELECT {', '.join(texts)}, {key} FROM {_table(location)}"
+        conditions, bound = self._conditions(selection, key)
+        if conditions:
+            statement += f" WHERE {' AND '.join(conditions)}"
+        if order:
+            statement += f" ORDER BY {key}"
+        names = [column.name for column in selection.columns]
         with self._opened() as base, closing(base.execute(statement, bound)) as cursor:
             while batch := cursor.fetchmany(ROWS):
-                yield text_frame(names, batch)
+                last = batch[-1][-1]
+                place = (last,) if isinstance(last, int | float | str) else None
+                yield text_frame(names, [row[:-1] for row in batch]), place
+
+    def _conditions(
+        self, selection: Selection, key: str
+    ) -> tuple[list[str], list[object]]:
+        conditions: list[str] = []
+        bound: list[object] = []
+        if selection.modified and selection.since:
+            name = _quoted(selection.modified.name)
+            conditions.append(
+                f"(julianday({name}) >= julianday(?) OR julianday({name}) IS NULL)"
+            )
+            # Texts with an offset are compared in UTC, those without as they stand.
+            local = [selection.since.astimezone(zone) for zone in (self._zone, UTC)]
+            bound.append(min(f"{moment:%Y-%m-%d %H:%M:%S}" for moment in local))
+        if selection.after:
+            conditions.append(f"{key} > ?")
+            bound.append(selection.after[-1])
+        return conditions, bound
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

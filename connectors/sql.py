@@ -6,19 +6,21 @@ it. SQL Server has never been tried against a server.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import polars as pl
 from pydantic import SecretStr, model_validator
 
-from connectors._dialects import MYSQL, POSTGRESQL, SQLSERVER, Column, is_location
+from connectors._dialects import MYSQL, POSTGRESQL, SQLSERVER
 from connectors._errors import ConfigError
 from connectors._page import Extract, Page, Source
+from connectors._resume import resume_at, resumed
+from connectors._selection import Column, Place, Selection, is_location
 from connectors._server import DatabaseServer, Login
 from connectors._settings import Settings, TimeZone, instant, settings
 from connectors._sqlite import SqliteDatabase
@@ -81,14 +83,12 @@ class Read(Settings):
 
 class _Database(Protocol):
     def columns(self, location: str) -> list[Column]: ...
-    def latest(self, location: str, column: Column) -> datetime | None: ...
+    def latest(
+        self, location: str, column: Column
+    ) -> tuple[str | None, datetime] | None: ...
     def rows(
-        self,
-        location: str,
-        columns: Sequence[Column],
-        modified: Column | None,
-        since: datetime | None,
-    ) -> Iterator[pl.DataFrame]: ...
+        self, location: str, selection: Selection
+    ) -> Iterator[tuple[pl.DataFrame, Place | None]]: ...
 
 
 def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]:
@@ -96,56 +96,113 @@ def pages(source: Source, extract: Extract, since: str | None) -> Iterator[Page]
 
     Where `read.modified` is named, `since` gives the rows changed from five minutes
     before it on and those that bear no time; the watermark is then the latest change
-    the database knows, never later than now. An empty view gives one empty page.
+    the database knew at the beginning, never later than now; what changes meanwhile
+    comes with the next pull. An empty view gives one empty page.
+
+    Where `read.key` is named, everything is read in the order of the key, which no
+    change moves, and what changed in that of the change: in pages, none depending on
+    the one before but for its last row, so that a broken read can go on.
     """
-    name = f"dataset {extract.dataset}"
-    read = settings(Read, extract.options, f"{name}.read")
-    if not is_location(extract.location):
-        raise ConfigError(
-            "must name a table or view, perhaps as schema.view, of letters, digits "
-            "and underscores; have the site make such a view",
-            key=f"{name}.from",
-        )
-    base = _database(source)
-    columns = base.columns(extract.location)
-    if not columns:
+    place = resumed(source, since)
+    since = place["since"] if place else since
+    table = _Table(source, extract)
+    start = place or table.start(since)
+    selection = table.selection(since, start)
+    yield from table.pages(selection, since, start)
+
+
+def present(source: Source, extract: Extract) -> Iterator[pl.Series]:
+    """The refs of all rows there are now, keys alone."""
+    table = _Table(source, extract)
+    if table.key is None:
         raise source.error(
-            f"there is no table or view {extract.location} that this user may read; "
-            f"check `from`, capital letters included, and the user's rights"
+            f"what was deleted from {extract.location} cannot be found without "
+            f"read.key, the column that tells its rows apart"
         )
-    _column(source, extract, columns, read.key, "key")
-    modified = _column(source, extract, columns, read.modified, "modified")
-    watermark, start = since, None
-    if modified:
-        latest = base.latest(extract.location, modified)
-        if latest:
-            latest = min(latest, datetime.now(UTC)).astimezone(UTC)
-            watermark = latest.isoformat(timespec="seconds")
-        start = instant(since) - _overlap(source) if since else None
-    frames = base.rows(extract.location, columns, modified, start)
-    yield from _numbered(frames, columns, extract.location, read.key, watermark)
+    selection = Selection([table.key], (table.key,))
+    for frame, _ in table.base.rows(extract.location, selection):
+        keys = frame[table.key.name].drop_nulls()
+        yield keys.to_frame().select(_ref(table.key.name)).to_series()
 
 
-def _numbered(
-    frames: Iterator[pl.DataFrame],
-    columns: Sequence[Column],
-    location: str,
-    key: str | None,
-    watermark: str | None,
-) -> Iterator[Page]:
-    done, empty = 0, text_frame([column.name for column in columns], [])
-    for frame in frames:
-        keys = frame[key] if key else [None] * frame.height
-        refs = [
-            f"row {number}" if value is None else f"record {value}"
-            for number, value in enumerate(keys, start=done + 1)
-        ]
-        done += frame.height
-        series = pl.Series("ref", refs, pl.String)
-        yield Page(frame, f"table {location}", series, watermark)
-    if not done:
-        refs_of_none = pl.Series("ref", [], pl.String)
-        yield Page(empty, f"table {location}", refs_of_none, watermark)
+class _Table:
+    """A table or view that is there, with the columns that were named."""
+
+    def __init__(self, source: Source, extract: Extract) -> None:
+        self._source, self._location = source, extract.location
+        name = f"dataset {extract.dataset}"
+        read = settings(Read, extract.options, f"{name}.read")
+        if not is_location(extract.location):
+            raise ConfigError(
+                "must name a table or view, perhaps as schema.view, of letters, digits "
+                "and underscores; have the site make such a view",
+                key=f"{name}.from",
+            )
+        self.base = _database(source)
+        self._columns = self.base.columns(extract.location)
+        if not self._columns:
+            raise source.error(
+                f"there is no table or view {extract.location} that this user may "
+                f"read; check `from`, capital letters included, and the user's rights"
+            )
+        self.key = _column(source, extract, self._columns, read.key, "key")
+        self.modified = _column(
+            source, extract, self._columns, read.modified, "modified"
+        )
+
+    def start(self, since: str | None) -> Mapping[str, Any]:
+        """What a whole read knows at its beginning: until when, and its watermark."""
+        latest = (
+            self.base.latest(self._location, self.modified) if self.modified else None
+        )
+        if latest is None:
+            return {"watermark": since, "until": None, "after": None, "done": 0}
+        moment = min(latest[1], datetime.now(UTC)).astimezone(UTC)
+        watermark = moment.isoformat(timespec="seconds")
+        return {"watermark": watermark, "until": latest[0], "after": None, "done": 0}
+
+    def selection(self, since: str | None, start: Mapping[str, Any]) -> Selection:
+        """Everything in the order of the key, or what changed, as it changed."""
+        after = tuple(start["after"]) if start["after"] else None
+        if self.modified is None or since is None:
+            order = (self.key,) if self.key else ()
+            return Selection(self._columns, order, after=after)
+        return Selection(
+            self._columns,
+            (self.modified, self.key) if self.key else (),
+            self.modified,
+            instant(since) - _overlap(self._source),
+            start["until"],
+            after,
+        )
+
+    def pages(
+        self, selection: Selection, since: str | None, start: Mapping[str, Any]
+    ) -> Iterator[Page]:
+        """The rows, refs and places; one empty page if there is no row."""
+        done, origin = start["done"], f"table {self._location}"
+        watermark = start["watermark"]
+        for frame, place in self.base.rows(self._location, selection):
+            if not frame.height:
+                continue
+            refs = self._refs(frame, done)
+            done += frame.height
+            at = {**start, "since": since, "after": place, "done": done}
+            resume = resume_at(**at) if place else None
+            yield Page(frame, origin, refs, watermark, resume=resume)
+        if not done:
+            empty = text_frame([column.name for column in self._columns], [])
+            none = pl.Series("ref", [], pl.String)
+            yield Page(empty, origin, none, watermark)
+
+    def _refs(self, frame: pl.DataFrame, done: int) -> pl.Series:
+        row = pl.format("row {}", pl.int_range(done + 1, done + frame.height + 1))
+        ref = pl.coalesce(_ref(self.key.name), row) if self.key else row
+        return frame.select(ref.alias("ref")).to_series()
+
+
+def _ref(key: str) -> pl.Expr:
+    return pl.format("record {}", pl.col(key)).alias("ref")
 
 
 def _column(

@@ -1,17 +1,13 @@
-import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors import Extract, Page, Source, _http, open_source
 from tests.connectors.scripted import Scripted
-
-POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
+from tests.connectors.servers.mariadb import mariadb as a_mariadb
+from tests.connectors.servers.postgresql import postgresql as a_postgresql
 
 Read = Callable[..., list[Page]]
 
@@ -53,46 +49,11 @@ def closed_port() -> int:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[dict[str, Any]]:
-    if not (POSTGRESQL / "initdb").exists():
-        pytest.skip("needs Debian's package postgresql-15")
-    folder = Path(
-        subprocess.check_output(["mktemp", "-d", "/tmp/pocnet-pg-XXXXXX"], text=True)[
-            :-1
-        ]
-    )
-    as_owner: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        as_owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with a_postgresql() as options:
+        yield options
 
-    def run(program: str, *arguments: str) -> None:
-        # A server that inherits a pipe keeps it open: its output goes nowhere.
-        subprocess.run(
-            [str(POSTGRESQL / program), "-D", str(folder / "data"), *arguments],
-            check=True,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            **as_owner,
-        )
 
-    (folder / "password").write_text("right-password\n")
-    (folder / "password").chmod(0o644)
-    run("initdb", "-A", "scram-sha-256", "-U", "owner", "--pwfile=password")
-    options = (
-        f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} "
-        "-c fsync=off -c timezone=America/Bogota"
-    )
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    yield {
-        "driver": "postgresql",
-        "host": "127.0.0.1",
-        "port": port,
-        "database": "postgres",
-        "user": "owner",
-        "password": "right-password",
-    }
-    run("pg_ctl", "-w", "-m", "immediate", "stop")
-    shutil.rmtree(folder)
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[dict[str, Any]]:
+    with a_mariadb() as options:
+        yield options

@@ -163,6 +163,10 @@ class Proxy:
                 self.units += 1
                 connect = lambda: socket.create_connection(self.target)  # noqa: E731
                 fault(Unit(secured, request, connect, self._closing))
+                if not self.http:
+                    # A thread that still listens keeps a closed socket open.
+                    secured.shutdown(socket.SHUT_RD)
+                    time.sleep(0.05)
         except OSError:
             return
 
