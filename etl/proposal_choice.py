@@ -131,7 +131,7 @@ def _score(columns: Sequence[Column], dataset: str) -> float:
         needed = not column.nullable and (column.metadata or {}).get("missing") is None
         if needed and name != "site" and name not in told:
             wide = name == "parameter" and any(m.parameter for m in found)
-            score -= 0.0 if wide else 0.3 if name in CONSTANT else 1.5
+            score -= 0.0 if wide else 0.3 if name in CONSTANT else 0.8
     return score
 
 
@@ -139,7 +139,8 @@ def _weight(meaning: Meaning) -> float:
     if meaning.parameter:
         return _TEST
     shared = sum(meaning.column in SCHEMAS[name].columns() for name in SENT) > 1
-    return _SHARED if shared else 1.0
+    # `date` alone may be any day of anything.
+    return _SHARED if shared or meaning.column == "date" else 1.0
 
 
 def _slots(

@@ -19,7 +19,10 @@ from etl.contract.naming import Meaning, column_names
 from etl.contract.units import unit_expr
 from etl.contract.words import bare
 
-_DATE: Final = "date fecha datum data fec fch dat dt am den le il el on dato jour dag"
+_DATE: Final = (
+    "date fecha datum data fec fch dat dt am den le il el on dato "
+    "day jour dag tag dia giorno"
+)
 _NUMBER: Final = (
     "number numero nummer nr no num id code cod codigo codice kod numer nbr nb"
 )
