@@ -30,9 +30,21 @@ class Folder:
                 raise self._source.error(
                     f"{path.name} is a link out of the folder; put a copy there"
                 )
-            name, status = path.relative_to(self._folder).as_posix(), path.stat()
-            found.append(Dropped(name, status.st_size, status.st_mtime_ns / 1e9))
+            status = path.stat()
+            found.append(
+                Dropped(self._name(path), status.st_size, status.st_mtime_ns / 1e9)
+            )
         return found
+
+    def _name(self, path: Path) -> str:
+        name = path.relative_to(self._folder).as_posix()
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise self._source.error(
+                f"the file name {ascii(path.name)} is not written in UTF-8; rename it"
+            ) from None
+        return name
 
     def quiet_since(self) -> float:
         """A moment ago: the files are dated by this machine's clock."""

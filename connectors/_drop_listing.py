@@ -37,7 +37,8 @@ def placed(folder: str, entries: Sequence[Named]) -> Listing:
 def listed(body: bytes, kind: str, url: str) -> list[Named]:
     """The names in a listing; ValueError when it is neither JSON nor a web page."""
     if "json" in kind:
-        return [_from_json(entry) for entry in json.loads(body)]
+        told = json.loads(body)
+        return [_from_json(entry) for entry in (told if type(told) is list else [told])]
     if "html" in kind:
         page = _Links()
         page.feed(body.decode("utf-8", "replace"))

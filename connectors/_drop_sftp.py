@@ -102,7 +102,8 @@ class Sftp:
     async def _started(
         self, connection: asyncssh.SSHClientConnection
     ) -> asyncssh.SFTPClient:
-        return await connection.start_sftp_client()
+        # A name in another encoding must not hide the others.
+        return await connection.start_sftp_client(path_errors="replace")
 
     def _keys(self) -> list[asyncssh.SSHKey] | None:
         if self._login.private_key is None:

@@ -69,7 +69,7 @@ class Web:
             body = self.body(answer)
         try:
             return placed(folder, listed(body, kind, str(answer.url)))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._source.error(
                 f"{self.host} sent no listing of {answer.url.path}: have its IT turn "
                 f"the listing on, or name the files in `from` without * and ?"
@@ -90,7 +90,7 @@ class Web:
             size = answer.headers.get("content-length")
             return Dropped(
                 path,
-                int(size) if size else None,
+                int(size) if size and size.isdecimal() else None,
                 moment(answer.headers.get("last-modified")),
                 answer.headers.get("etag"),
             )

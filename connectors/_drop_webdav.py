@@ -57,13 +57,18 @@ def _named(body: bytes) -> Iterator[Named]:
 
 
 def _told(name: str, response: ElementTree.Element) -> Named:
-    found = response.find(f"{_DAV}propstat/{_DAV}prop")
-    about = ElementTree.Element("none") if found is None else found
-    size = about.findtext(f"{_DAV}getcontentlength")
+    """What is told of one thing; what it lacks stands in a part of its own, empty."""
+    props = f"{_DAV}propstat/{_DAV}prop/{_DAV}"
+
+    def text(prop: str) -> str | None:
+        found = (element.text for element in response.iterfind(props + prop))
+        return next((each for each in found if each), None)
+
+    size = text("getcontentlength")
     return Named(
         name,
-        about.find(f"{_DAV}resourcetype/{_DAV}collection") is not None,
-        int(size) if size and size.isdigit() else None,
-        moment(about.findtext(f"{_DAV}getlastmodified")),
-        about.findtext(f"{_DAV}getetag"),
+        response.find(f"{props}resourcetype/{_DAV}collection") is not None,
+        int(size) if size and size.isdecimal() else None,
+        moment(text("getlastmodified")),
+        text("getetag"),
     )

@@ -22,6 +22,7 @@ from connectors._drop import Delivery, Dropped
 from connectors._drop_folder import Folder
 from connectors._drop_listing import Named, listed
 from connectors._drop_walk import DEEPEST, walk
+from connectors._drop_webdav import _named
 from tests.readme import blocks
 
 Read = Callable[..., list[Page]]
@@ -34,15 +35,10 @@ def old(path: Path, content: str = "a\n1\n", age: float = 60) -> Path:
     return path
 
 
-@pytest.fixture
-def careful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_drop, "QUIET", 0.4)
-
-
-@pytest.mark.usefixtures("careful")
 def test_a_file_that_grows_is_not_read_and_is_once_it_is_whole(
-    read: Read, tmp_path: Path
+    read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_drop, "QUIET", 0.4)
     path = tmp_path / "lots.csv"
     path.write_text("a\n")
     written = threading.Event()
@@ -63,29 +59,32 @@ def test_a_file_that_grows_is_not_read_and_is_once_it_is_whole(
     assert page.frame.height == 12
 
 
-@pytest.mark.usefixtures("careful")
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+    monkeypatch.setattr(_drop, "QUIET", 2.0)
+    monkeypatch.setattr(_drop.time, "sleep", waited.append)
+    return waited
+
+
 def test_only_what_has_just_changed_is_looked_at_twice(
-    read: Read, tmp_path: Path
+    read: Read, tmp_path: Path, waits: list[float]
 ) -> None:
     path = old(tmp_path / "lots.csv")
-    began = time.monotonic()
     read("files", {"folder": tmp_path}, "*.csv")
-    assert time.monotonic() - began < 0.4
+    assert waits == []
     path.touch()
-    began = time.monotonic()
     read("files", {"folder": tmp_path}, "*.csv")
-    assert time.monotonic() - began >= 0.4
+    assert waits == [2.0]
 
 
-@pytest.mark.usefixtures("careful")
 def test_a_marker_says_at_once_that_a_file_is_complete(
-    read: Read, tmp_path: Path
+    read: Read, tmp_path: Path, waits: list[float]
 ) -> None:
     (tmp_path / "lots.csv").write_text("a\n1\n")
     (tmp_path / "lots.csv.done").touch()
-    began = time.monotonic()
     assert len(read("files", {"folder": tmp_path}, "lots*")) == 1
-    assert time.monotonic() - began < 0.4
+    assert waits == []
 
 
 def test_where_one_file_has_a_marker_each_needs_one_that_is_not_older(
@@ -252,6 +251,49 @@ def test_links_out_of_a_listing_are_not_files_of_it() -> None:
         Named("2026", True),
         Named("b.csv", False),
     ]
+
+
+NEXTCLOUD = b"""<?xml version="1.0"?><d:multistatus xmlns:d="DAV:"
+xmlns:oc="http://owncloud.org/ns"><d:response><d:href>/remote.php/dav/files/hub/lots/
+</d:href><d:propstat><d:prop><d:resourcetype><d:collection/></d:resourcetype>
+<d:getetag>"6a"</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>
+<d:propstat><d:prop><d:getcontentlength/></d:prop><d:status>HTTP/1.1 404 Not Found
+</d:status></d:propstat></d:response><d:response>
+<d:href>/remote.php/dav/files/hub/lots/2026/</d:href><d:propstat><d:prop>
+<d:getcontentlength/></d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat>
+<d:propstat><d:prop><d:resourcetype><d:collection/></d:resourcetype></d:prop>
+<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response><d:response>
+<d:href>/remote.php/dav/files/hub/lots/a%20%231.csv</d:href><d:propstat><d:prop>
+<d:resourcetype/><d:getcontentlength>12</d:getcontentlength>
+<d:getlastmodified>Sun, 22 Nov 2026 05:13:34 GMT</d:getlastmodified>
+<d:getetag>"7b"</d:getetag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>
+</d:response></d:multistatus>"""
+
+
+def test_what_a_folder_lacks_is_told_apart_as_nextcloud_does() -> None:
+    assert list(_named(NEXTCLOUD)) == [
+        Named("2026", True),
+        Named("a #1.csv", False, 12, 1795324414.0, '"7b"'),
+    ]
+
+
+def test_a_listing_that_is_none_is_not_believed() -> None:
+    for body, kind in (
+        (b'{"error": "no"}', "application/json"),
+        (b"7", "application/json"),
+        (b'[{"nome": "x"}]', "application/json"),
+        (b"[" * 100, "application/json"),
+        (b"lots.csv", "text/plain"),
+    ):
+        with pytest.raises(ValueError):
+            listed(body, kind, "https://h.example/")
+
+
+def test_a_file_name_in_another_encoding_is_told(read: Read, tmp_path: Path) -> None:
+    name = os.fsdecode("año.csv".encode("latin-1"))
+    (tmp_path / name).write_text("a\n1\n")
+    with pytest.raises(SourceError, match=r"'a\\udcf1o\.csv' is not written in UTF-8"):
+        read("files", {"folder": tmp_path}, "*.csv")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What each way to a drop says when it is not let in, or is led astray."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,6 +116,16 @@ def test_the_folder_where_a_user_starts_can_be_named(
     home = str(shared.options["address"]) + "~/"
     [page] = read("files", shared.options | {"address": home}, "*.csv", delimiter=";")
     assert page.frame.rows() == [("L-1", "97,5")]
+
+
+def test_a_name_in_another_encoding_hides_no_other_file(
+    read: Read, ssh: Served
+) -> None:
+    odd = ssh.folder / os.fsdecode("año.tsv".encode("latin-1"))
+    odd.write_bytes(FILE)
+    [page] = read("files", ssh.options, "lots.*", delimiter=";")
+    assert page.frame.rows() == [("L-1", "97,5")]
+    assert "has no a\ufffdo.tsv" in refused(read, ssh.options, "*.tsv")
 
 
 def test_the_user_of_this_machine_lends_no_key_of_their_own(
