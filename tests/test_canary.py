@@ -17,7 +17,7 @@ from connectors.standins import serve
 from dashboard import console
 from etl.collect import Window
 from tests.etl import canary
-from tests.etl.canary import SPITEFUL, SYSTEMS, WAYS, Asked, Spiteful
+from tests.etl.canary import SPITEFUL, SYSTEMS, WAYS, Asked, Spiteful, breaking
 from tests.etl.canary_search import found, texts
 from tests.etl.corpus import FORMS
 from tests.etl.drops import ENVIRON, NETWORK
@@ -214,6 +214,21 @@ def test_no_header_of_a_source_is_told_when_a_column_is_gone(
         console.show(result, as_json=False)
     assert leaked(places, capfd.readouterr(), caplog) == {}
     assert {failure.site for failure in result.failures} >= NAMING
+
+
+def test_what_a_break_leaves_to_go_on_from_names_nobody(
+    places: list[Path],
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    network = Network(places[0])
+    with breaking(planted()) as asked:
+        network.join("labkey", asked)
+        result = console.pull(places[0], (), Window())
+    assert result.failures
+    left = {path.suffix for path in (places[0] / "data" / "spool").rglob("*.*")}
+    assert left == {".json", ".parquet"}
+    assert leaked(places, capfd.readouterr(), caplog) == {}
 
 
 def test_no_words_of_a_server_name_anybody(

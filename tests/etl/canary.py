@@ -117,6 +117,26 @@ def _labkey(home: Path, table: pl.DataFrame) -> Iterator[Asked]:
         yield asked
 
 
+class _Tired(LabkeyFolder):
+    """A folder whose server has had enough after two answers with rows."""
+
+    async def _select(self, request: Request) -> Response:
+        self.asked = getattr(self, "asked", 0) + 1
+        if self.asked > 3:
+            return JSONResponse({"exception": "out of memory"}, status_code=400)
+        return await super()._select(request)
+
+
+@contextmanager
+def breaking(table: pl.DataFrame) -> Iterator[Asked]:
+    """A system that breaks off in the middle, and can be gone on with from there."""
+    folder = _Tired(SECRET, {"lists/qc": table}, key=KEY)
+    source = {"kind": "labkey", "api_key": SECRET, "folder": "Home/GMP"}
+    read = {"page_size": 50}
+    with _served(folder, source=source, location="lists/qc", read=read) as asked:
+        yield asked
+
+
 @contextmanager
 def _elabftw(home: Path, table: pl.DataFrame) -> Iterator[Asked]:
     entries = [
