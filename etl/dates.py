@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from etl.values import Style, distinctly, is_no_figure
+from etl.values import INVISIBLE, Style, distinctly, is_no_figure
 
 EARLIEST: Final = date(1990, 1, 1)
 # Excel counts 1900 as a leap year, so its day 1 is reckoned from here.
@@ -125,7 +125,8 @@ def _judged(frame: pl.DataFrame, latest: date) -> pl.DataFrame:
 
 def _parsed(text: pl.Series, style: Style, latest: date) -> pl.DataFrame:
     """Columns nothing, understood, written (Date), offset (Duration), moment (UTC)."""
-    tidy = text.str.normalize("NFKC").str.replace_all(r"\s+", " ").str.strip_chars()
+    visible = text.str.replace_all(INVISIBLE, "").str.normalize("NFKC")
+    tidy = visible.str.replace_all(r"\s+", " ").str.strip_chars()
     frame = _split(tidy, style).with_columns(
         nothing=pl.select(is_no_figure(pl.lit(text))).to_series(),
         utc=tidy.str.contains(_ZULU).fill_null(False),

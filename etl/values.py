@@ -43,6 +43,8 @@ COMPARATORS: Final = {
     "⩾": ">=",
     "=>": ">=",
 }
+# Byte order marks and zero-width signs, which come with what is copied from elsewhere.
+INVISIBLE: Final = r"\p{Cf}"
 _SUPERSCRIPT: Final = "[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+"
 _POWER: Final = r"10 ?(?:\^|\*\*) ?([+-]?[0-9]{1,3})"
 _NUMBER: Final = (
@@ -174,7 +176,8 @@ def _number_reason(style: Style) -> pl.Expr:
 
 def _tidied(text: pl.Expr) -> pl.Expr:
     """One form of signs, spaces and powers of ten; `10⁶` and `10^6` are the same."""
-    raised = text.str.replace_all(_SUPERSCRIPT, "^${0}").str.normalize("NFKC")
+    visible = text.str.replace_all(INVISIBLE, "")
+    raised = visible.str.replace_all(_SUPERSCRIPT, "^${0}").str.normalize("NFKC")
     spaced = raised.str.replace_all(r"\s+", " ").str.strip_chars()
     signed = spaced.str.replace_all("[−–]", "-").str.replace_all("’", "'")
     times = signed.str.replace(rf" ?[xX×*·⋅] ?{_POWER}", "e$1")
