@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from etl.coarse import undated
 from etl.contract.schemas import SCHEMAS
 from etl.identifier_patterns import Column
 from etl.identifiers import identifiers, shape_expr, suspected
@@ -75,6 +76,8 @@ def protect(
     if privacy is None:
         return guard(frame, dataset, site)
     replaced = pseudonymise(frame, dataset, site, privacy)
+    origin = undated(replaced["_origin"], site, privacy)
+    replaced = replaced.with_columns(_origin=origin)
     return guard(replaced, dataset, site, free_text=privacy.free_text)
 
 
@@ -83,7 +86,9 @@ def protect_rejects(
 ) -> pl.DataFrame:
     """Rejects of the mapping, whose places may leave the site as well."""
     if privacy is not None:
+        origin = undated(rejects["origin"], site, privacy)
         rejects = pseudonymise_refs(rejects, site, privacy)
+        rejects = rejects.with_columns(origin=origin)
     return _safe(rejects, ("origin", "ref"))
 
 
