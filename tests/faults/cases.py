@@ -1,5 +1,6 @@
 """What can go wrong between a site's system and the network, and what comes of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,21 +13,24 @@ Outcome = Literal["recovers", "told"]
 
 @dataclass(frozen=True)
 class Case:
-    """A fault that meets some of a read's connections, from the `first` on.
+    """A fault that meets some of a read's connections: so many `times` in a row.
+
+    Of a session that is not HTTP the fault is made from the bytes to break after.
 
     `recovers`: the read itself gives every row. `told`: it ends with one message, which
     matches `said`, and the next read, through a healthy line, gives every row.
     """
 
     name: str
-    fault: Fault
+    fault: Fault | Callable[[int], Fault]
     times: int
     outcome: Outcome
     said: str = ""
-    first: int = 2
+    by_session: bool = False
 
-    def __str__(self) -> str:
-        return self.name
+    def made(self, middle: int) -> Fault:
+        """The fault, for a session of which `middle` bytes are some way into it."""
+        return self.fault(middle) if self.by_session else self.fault  # type: ignore
 
 
 HUGE = answer("", Content_Length="10737418240").replace(b"Content-Length: 0\r\n", b"")
@@ -74,19 +78,23 @@ def recovers(name: str, fault: Fault, times: int = 1) -> Case:
     return Case(name, fault, times, "recovers")
 
 
-def told(name: str, fault: Fault, said: str, first: int = 2) -> Case:
+def told(name: str, fault: Fault, said: str) -> Case:
     """A fault that stays: one message, and the next read gives every row."""
-    return Case(name, fault, ALWAYS, "told", said, first)
+    return Case(name, fault, ALWAYS, "told", said)
 
 
-def socket_cases(after: int) -> list[Case]:
-    """The faults of a session that is not HTTP; `after` bytes are some way into it."""
+def socket_cases() -> list[Case]:
+    """The faults of a session that is not plain HTTP."""
+    faults: dict[str, Callable[[int], Fault]] = {
+        "refused at the door": lambda middle: cut(0),
+        "connection reset at the start": lambda middle: reset(20),
+        "connection reset in the middle": reset,
+        "cut in the middle": cut,
+        "silence in the middle": stall,
+        "noise in the middle": garbage,
+        "noise at the start": lambda middle: garbage(0),
+    }
     return [
-        told("refused at the door", cut(0), "", 0),
-        told("connection reset at the start", reset(20), "", 0),
-        told("connection reset in the middle", reset(after), "", 0),
-        told("cut in the middle", cut(after), "", 0),
-        told("silence in the middle", stall(after), "", 0),
-        told("noise in the middle", garbage(after), "", 0),
-        told("noise at the start", garbage(0), "", 0),
+        Case(name, fault, ALWAYS, "told", by_session=True)
+        for name, fault in faults.items()
     ]

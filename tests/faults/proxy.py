@@ -121,6 +121,7 @@ class Proxy:
     http: bool = True
     certificate: Path | None = None
     units: int = 0
+    asked: list[bytes] = field(default_factory=list)
     _plan: dict[int, Fault] = field(default_factory=dict)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -159,6 +160,7 @@ class Proxy:
                 request = _request(secured) if self.http else b""
                 if self.http and not request:
                     return
+                self.asked.append(request)
                 fault = self._plan.get(self.units, Unit.pass_on)
                 self.units += 1
                 connect = lambda: socket.create_connection(self.target)  # noqa: E731
