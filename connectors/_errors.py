@@ -66,3 +66,12 @@ class SourceError(PocnetError):
             if part
         )
         return f"{place}: {self.message}" if place else self.message
+
+
+class TooMuchError(SourceError):
+    """What a system could not answer at once, and perhaps can in smaller parts."""
+
+    @classmethod
+    def of(cls, error: SourceError) -> TooMuchError:
+        """The same error, said to be of this sort."""
+        return cls(error.message, error.site, error.source)

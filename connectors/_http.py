@@ -20,7 +20,7 @@ from json import JSONDecodeError
 import httpx
 from httpx_retries import Retry, RetryTransport
 
-from connectors._errors import SourceError
+from connectors._errors import SourceError, TooMuchError
 from connectors._page import Source
 from connectors._text import parse_json
 
@@ -28,6 +28,8 @@ MAX_BYTES = 256 * 2**20
 MAX_SECONDS = 300.0
 REDIRECTS = 3
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+
+Usable = Callable[[httpx.Response], object]
 
 
 class Unusable(httpx.TransportError):
@@ -43,9 +45,7 @@ RETRY = Retry(
     allowed_methods=["GET", "POST"],
     status_forcelist=[429, 500, 502, 503, 504],
     retry_on_exceptions=[
-        httpx.TimeoutException,
-        httpx.NetworkError,
-        httpx.RemoteProtocolError,
+        *(httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError),
         Unusable,
     ],
     backoff_factor=1.0,
@@ -182,20 +182,19 @@ class Client:
         self,
         url: str,
         form: Mapping[str, str],
-        usable: Callable[[httpx.Response], object] = json_body,
+        usable: Usable = json_body,
+        without: Collection[int] = (),
     ) -> object:
-        """The JSON a form is answered with.
+        """The JSON a form is answered with; None for a status in `without`, as above.
 
         `usable` reads the answer and raises Unusable for one that is to be asked for
         again, as servers under load send errors as `200 OK`.
         """
-        return self._json(self._client.build_request("POST", url, data=form), usable)
+        request = self._client.build_request("POST", url, data=form)
+        return self._json(request, usable, without)
 
     def _json(
-        self,
-        request: httpx.Request,
-        usable: Callable[[httpx.Response], object],
-        without: Collection[int] = (),
+        self, request: httpx.Request, usable: Usable, without: Collection[int] = ()
     ) -> object:
         try:
             response = self._send(request, usable)
@@ -208,9 +207,7 @@ class Client:
         except httpx.HTTPError as error:
             raise self._failed(request.url, error) from None
 
-    def _send(
-        self, request: httpx.Request, usable: Callable[[httpx.Response], object]
-    ) -> httpx.Response:
+    def _send(self, request: httpx.Request, usable: Usable) -> httpx.Response:
         def judge(response: httpx.Response) -> None:
             if response.is_success:
                 usable(response)
@@ -243,12 +240,14 @@ class Client:
             401: "check the user, password, token or key",
             403: "check the token or key and the rights of its user",
             404: "check `url` and the dataset's `from`",
+            413: "it was asked for too much at once",
             410: "what it promised to go on with has expired; pull again",
             429: "it asks for patience; pull later or lower `requests_per_minute`",
         }.get(status, "it is failing; pull later" if status >= 500 else "check `read`")
         said = self.clean(server_message(response))
         words = f" and says: {said}" if said else ""
-        return self._source.error(f"{host} answered {status}{words}; {advice}")
+        refused = self._source.error(f"{host} answered {status}{words}; {advice}")
+        return TooMuchError.of(refused) if status in (413, 500, 504) else refused
 
     def _failed(self, url: httpx.URL, error: httpx.HTTPError) -> SourceError:
         host = f"{url.host}:{url.port}" if url.port else url.host
@@ -257,9 +256,10 @@ class Client:
         if isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError):
             return self._source.error(f"{host} broke off in mid-answer; pull again")
         if isinstance(error, httpx.TimeoutException):
-            return self._source.error(
+            late = self._source.error(
                 f"{host} did not answer in time; pull again later"
             )
+            return TooMuchError.of(late)
         if "CERTIFICATE" in str(error):
             return self._source.error(
                 f"{host} shows a certificate that is not trusted; put the hospital's "

