@@ -24,6 +24,7 @@ class Dialect:
     `text` turns a quoted column into text and `literal` the text into a value again;
     `zoned` says whether a type keeps UTC; `first` is how so many rows are asked for.
     `opening` statements run first on every connection, `parameters` go into its url.
+    `now` is what tells the server's own time, with the type that it has.
     """
 
     scheme: str
@@ -35,6 +36,7 @@ class Dialect:
     literal: Callable[[str, Column], str]
     zoned: Callable[[Column], bool]
     moment: str
+    now: Column
     opening: tuple[str, ...] = ()
     first: str = "LIMIT {}"
     nulls_last: bool = False
@@ -180,6 +182,7 @@ POSTGRESQL = Dialect(
     literal=_postgresql_literal,
     zoned=lambda column: "with time zone" in column.kind,
     moment="'{}'",
+    now=Column("now()", "timestamp with time zone"),
     opening=(
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
         "SET TIME ZONE 'UTC'",
@@ -238,6 +241,7 @@ MYSQL = Dialect(
     literal=_mysql_literal,
     zoned=lambda column: column.kind == "timestamp",
     moment="'{:.19}'",
+    now=Column("UTC_TIMESTAMP(6)", "timestamp"),
     opening=("SET SESSION TRANSACTION READ ONLY", "SET time_zone = '+00:00'"),
     # Its driver leaves the address it was given for a socket file, if it sees one.
     parameters="prefer_socket=false",
@@ -271,6 +275,7 @@ SQLSERVER = Dialect(
     literal=_sqlserver_literal,
     zoned=lambda column: column.kind == "datetimeoffset",
     moment="'{}'",
+    now=Column("SYSDATETIMEOFFSET()", "datetimeoffset"),
     first="OFFSET 0 ROWS FETCH NEXT {} ROWS ONLY",
 )
 """Written from Microsoft's documentation and never tried on a server."""

@@ -95,6 +95,15 @@ class DatabaseServer:
             tzinfo=self._tz(column)
         )
 
+    def now(self) -> datetime:
+        """What time the server says it is."""
+        now = self._dialect.now
+        statement = f"SELECT {self._dialect.text(now.name, now)} AS now"
+        self._expect_listening()
+        self._expect_known()
+        told = self._table(statement).value(self._failed)["now"][0]
+        return datetime.fromisoformat(told)
+
     def rows(
         self, location: str, selection: Selection
     ) -> Iterator[tuple[pl.DataFrame, Place | None]]:

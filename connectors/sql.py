@@ -125,6 +125,12 @@ def present(source: Source, extract: Extract) -> Iterator[pl.Series]:
         yield keys.to_frame().select(_ref(table.key.name)).to_series()
 
 
+def clock(source: Source) -> datetime | None:
+    """What time the database's server says it is; None for a file."""
+    base = _database(source)
+    return base.now() if isinstance(base, DatabaseServer) else None
+
+
 class _Table:
     """A table or view that is there, with the columns that were named."""
 

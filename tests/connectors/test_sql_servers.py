@@ -2,12 +2,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
-from connectors import Extract, Page, Source, SourceError, open_keys, open_source
+from connectors import (
+    Extract,
+    Page,
+    Source,
+    SourceError,
+    clock,
+    open_keys,
+    open_source,
+)
 from tests.connectors.servers.mariadb import run
 from tests.faults.proxy import Proxy, reset
 
@@ -216,3 +225,9 @@ def test_a_server_that_falls_silent_is_given_up_and_holds_nobody(
         read("sql", base.options, "sleeping", key="id")
     ended.set()
     assert max(b - a for a, b in zip(beats, beats[1:], strict=False)) < 1.0
+
+
+def test_the_servers_clock_is_told(base: Base) -> None:
+    there = clock(Source("alpha", "lims", "sql", base.options))
+    assert there is not None
+    assert abs((datetime.now(UTC) - there).total_seconds()) < 60
