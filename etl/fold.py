@@ -17,7 +17,8 @@ were not speaks for all its records.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import duckdb
@@ -28,6 +29,7 @@ from etl.bundle import GONE, PRESENT, Manifest
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.history import REJECT, equal, names
 
+_BEFORE: Final = "from said_before"
 _PAIR: Final = "(entry varchar, record varchar)"
 
 
@@ -90,26 +92,29 @@ class Fold:
 
     In `state` are the rows that were said, `alive` unless taken away again; `touched`
     has the records of which nothing said before stands; `refusals` the rejects.
-    `complete` says that nothing else is known of the sender and dataset.
+    `complete` says that nothing else is known of the sender and dataset. Checked rows
+    lie in `folder` as Parquet until the fold is laid over the history.
     """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         tables: tuple[str, str],
-        sender: str,
-        dataset: str,
+        of: tuple[str, str],
+        folder: Path,
     ) -> None:
-        self._connection = connection
+        self._connection, self._folder = connection, folder
         self._table, self._reject = tables
-        self._sender, self._dataset = sender, dataset
-        self._key = KEYS[dataset]
+        self._sender, self._dataset = of
+        self._key = KEYS[self._dataset]
         self.complete = False
-        columns = names((*SCHEMAS[dataset].column_names(), *history.PROVENANCE))
-        empty = f"select {columns}, 0::bigint as _row from {self._table} limit 0"
-        for name in ("said", "state"):
-            self._do(f"create or replace temp table {name} as {empty}")
-            self._do(f"alter table {name} add column alive boolean default true")
+        self._said, self._number = "", 0
+        columns = names((*SCHEMAS[self._dataset].column_names(), *history.PROVENANCE))
+        self._do(
+            "create or replace temp table said_before as select "
+            f"{columns}, 0::bigint as _row, true as alive from {self._table} limit 0"
+        )
+        self._view("state", _BEFORE)
         refused = f"select {names(REJECT)}, entry, bundle from {self._reject} limit 0"
         for name in ("refused", "refusals"):
             self._do(f"create or replace temp table {name} as {refused}")
@@ -119,47 +124,62 @@ class Fold:
     def say(self, good: pl.DataFrame) -> None:
         """Take in rows of the hub's own, which come from no bundle."""
         nowhere = [pl.lit(None, pl.String).alias(n) for n in history.PROVENANCE]
-        rows = good.with_columns(*nowhere, _row=pl.int_range(pl.len()))
-        self._insert("state", rows)
+        rows = good.with_columns(*nowhere, _row=pl.int_range(pl.len()), alive=True)
+        self._insert("said_before", rows)
 
     def add(self, arrival: Arrival) -> Landed:
         """Lay a bundle over those before it; they must come in the order of rank."""
-        for name in ("said", "refused", "now", "listed"):
+        for name in ("refused", "now", "listed"):
             self._do(f"delete from {name}")
-        bundle = pl.lit(arrival.manifest.name).alias("bundle")
-        for piece in arrival.slices:
-            self._insert("said", piece.good.with_columns(bundle))
-            rejects = piece.rejects.select(*REJECT, "entry", bundle)
-            self._insert("refused", rejects)
+        self._hear(arrival)
         good = self._count("select count(*) from said")
-        self._once()
-        kept = self._count("select count(*) from said")
+        repeated = self._once(good)
         rejected = self._count('select count(distinct "row") from refused')
-        landed = Landed(arrival.manifest, good, good - kept, rejected)
+        landed = Landed(arrival.manifest, good, repeated, rejected)
         if landed.complete:
             self._begin_anew()
             return landed
         doubts = tuple(self._touch(arrival))
         self._take_over()
-        return Landed(arrival.manifest, good, good - kept, rejected, doubts)
+        return replace(landed, doubts=doubts)
+
+    def _hear(self, arrival: Arrival) -> None:
+        """Have the checked rows as `said` and the rejects as `refused`."""
+        bundle = pl.lit(arrival.manifest.name).alias("bundle")
+        heard: list[Path] = []
+        for piece in arrival.slices:
+            if piece.good.height:
+                heard.append(self._folder / f"{self._number}.parquet")
+                rows = piece.good.with_columns(bundle, alive=True)
+                rows.write_parquet(heard[-1], compression="lz4")
+                self._number += 1
+            self._insert("refused", piece.rejects.select(*REJECT, "entry", bundle))
+        paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in heard)
+        self._said = f"from read_parquet([{paths}])" if heard else f"{_BEFORE} limit 0"
+        self._view("said", self._said)
+
+    def _once(self, rows: int) -> int:
+        """Keep one row a key, the last one said; gives how many rows went."""
+        hashed = f"count(distinct hash({names(self._key)}))"
+        if self._count(f"select {hashed} from said") == rows:
+            return 0
+        kept, self._number = f"said_once_{self._number}", self._number + 1
+        self._do(
+            f"create or replace temp table {kept} as from said as s where not exists "
+            f"(select 1 from said as o where {equal(self._key, 'o', 's')} "
+            "and o._row > s._row)"
+        )
+        self._said = f"from {kept}"
+        self._view("said", self._said)
+        return rows - self._count("select count(*) from said")
 
     def _begin_anew(self) -> None:
         self.complete = True
-        for old, new in (("state", "said"), ("refusals", "refused")):
-            self._do(f"delete from {old}")
-            self._do(f"insert into {old} from {new}")
+        self._do("delete from said_before")
+        self._view("state", self._said)
+        self._do("delete from refusals")
+        self._do("insert into refusals from refused")
         self._do("delete from touched")
-
-    def _once(self) -> None:
-        """Keep one row a key, the last one said."""
-        hashed = f"hash({names(self._key)})"
-        rows, keys = self._row(f"select count(*), count(distinct {hashed}) from said")
-        if rows == keys:
-            return
-        self._do(
-            "delete from said as s where exists (select 1 from said as o "
-            f"where {equal(self._key, 'o', 's')} and o._row > s._row)"
-        )
 
     def _touch(self, arrival: Arrival) -> Iterator[Doubt]:
         """Note in `now` the records of which nothing said before stands."""
@@ -215,17 +235,24 @@ class Fold:
         )
 
     def _take_over(self) -> None:
+        self._settle()
         record = history.record("s")
         now = f"select 1 from now as n where n.entry = s.entry and n.record = {record}"
-        self._do(f"update state as s set alive = false where exists ({now})")
+        self._do(f"update said_before as s set alive = false where exists ({now})")
         self._do(
-            "delete from state as s where exists (select 1 from said as o where "
+            "delete from said_before as s where exists (select 1 from said as o where "
             f"{equal(self._key, 'o', 's')})"
         )
-        self._do("insert into state from said")
+        self._do("insert into said_before by name from said")
         self._do(f"delete from refusals as s where exists ({now})")
         self._do("insert into refusals from refused")
         self._do("insert into touched from now")
+
+    def _settle(self) -> None:
+        """Have `state` as a table, so that rows can be taken away from it."""
+        if self._count("select count(*) from said_before") == 0:
+            self._do("insert into said_before by name from state")
+        self._view("state", _BEFORE)
 
     def _put_keys(self, arrival: Arrival, said: str, table: str) -> None:
         keys = arrival.keys.filter(pl.col("said") == said)
@@ -235,6 +262,9 @@ class Fold:
                     f"insert into {table} select distinct entry, "
                     f"{history.record('incoming')} from incoming"
                 )
+
+    def _view(self, name: str, query: str) -> None:
+        self._do(f"create or replace temp view {name} as {query}")
 
     def _insert(self, table: str, frame: pl.DataFrame) -> None:
         if frame.height:

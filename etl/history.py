@@ -74,15 +74,18 @@ def renaming(table: str, dataset: str) -> str:
     )
 
 
-def opening(table: str, dataset: str) -> str:
-    """Adds the rows of `state` that do not stand already."""
+def opening(table: str, dataset: str, *, known: bool = True) -> str:
+    """Adds the rows of `state` that do not stand already, if any do (`known`)."""
     columns = (*SCHEMAS[dataset].column_names(), *PROVENANCE)
-    key = KEYS[dataset]
+    stands = (
+        f"select 1 from {table} as t where t.sender = $sender "
+        f"and t.closed_run is null and {equal(KEYS[dataset], 'i', 't')}"
+    )
     return (
         f"insert into {table} ({names(columns)}, sender, opened_run) "
-        f"select {names(columns)}, $sender, $run from state as i where i.alive "
-        f"and not exists (select 1 from {table} as t where t.sender = $sender "
-        f"and t.closed_run is null and {equal(key, 'i', 't')})"
+        f"select {names(columns)}, $sender, $run from state as i where i.alive"
+        + f" and not exists ({stands})"
+        * known
     )
 
 

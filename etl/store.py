@@ -8,6 +8,7 @@ times slower): keys are counted after each change instead.
 """
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -95,11 +96,11 @@ class Warehouse:
         from before, as when a late bundle makes it necessary to replay all of them.
         """
         manifest = arrivals[0].manifest
-        fold = self._fold(manifest.site, manifest.dataset)
-        fold.complete = whole
         ordered = sorted(arrivals, key=lambda arrival: arrival.manifest.rank)
-        landed = [fold.add(arrival) for arrival in ordered]
-        self._apply(run, fold, manifest.site, manifest.dataset)
+        with self._fold(manifest.site, manifest.dataset) as fold:
+            fold.complete = whole
+            landed = [fold.add(arrival) for arrival in ordered]
+            self._apply(run, fold, manifest.site, manifest.dataset)
         known = self.bundle_names()
         for each in landed:
             if each.manifest.name not in known:
@@ -112,10 +113,10 @@ class Warehouse:
         self, run: int, dataset: str, rows: pl.DataFrame, *, complete: bool
     ) -> None:
         """Rows of the hub's own, which come from its settings and not from a bundle."""
-        fold = self._fold(HUB, dataset)
-        fold.complete = complete
-        fold.say(SCHEMAS[dataset].validate(rows, cast=True))
-        self._apply(run, fold, HUB, dataset)
+        with self._fold(HUB, dataset) as fold:
+            fold.complete = complete
+            fold.say(SCHEMAS[dataset].validate(rows, cast=True))
+            self._apply(run, fold, HUB, dataset)
 
     def current(self, dataset: str) -> pl.DataFrame:
         """The contract's rows of a dataset as they stand now."""
@@ -187,17 +188,27 @@ class Warehouse:
                 "for anything twice."
             )
 
-    def _fold(self, sender: str, dataset: str) -> Fold:
+    @contextmanager
+    def _fold(self, sender: str, dataset: str) -> Iterator[Fold]:
         tables = self.table(dataset), self.table("reject")
-        return Fold(self.connection, tables, sender, dataset)
+        folder = self.path.parent / "checked"
+        # Also what a killed run left there: nobody else writes beside a warehouse.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        yield Fold(self.connection, tables, (sender, dataset), folder)
+        shutil.rmtree(folder)
 
     def _apply(self, run: int, fold: Fold, sender: str, dataset: str) -> None:
         table, reject = self.table(dataset), self.table("reject")
         bound = {"run": run, "sender": sender}
-        closing = history.closing(table, dataset, complete=fold.complete)
-        self.connection.execute(closing, bound)
-        self.connection.execute(history.renaming(table, dataset), {"sender": sender})
-        self.connection.execute(history.opening(table, dataset), bound)
+        known = self.standing(sender, dataset) > 0
+        if known:
+            closing = history.closing(table, dataset, complete=fold.complete)
+            self.connection.execute(closing, bound)
+            renaming = history.renaming(table, dataset)
+            self.connection.execute(renaming, {"sender": sender})
+        opening = history.opening(table, dataset, known=known)
+        self.connection.execute(opening, bound)
         self._assert_unique(table, sender, dataset)
         of = {**bound, "dataset": dataset}
         resolving = ledger.resolving(reject, complete=fold.complete)
