@@ -87,29 +87,6 @@ def test_a_dry_run_shows_every_field_and_writes_and_sends_nothing(
     assert f"it would go to {carried}" in said
 
 
-def test_a_dry_run_says_what_is_coarsened(site: Path) -> None:
-    edit(site, "alpha", 'key_id = "k1"', 'key_id = "k1"\ncoarsen = "week"')
-    done = pocnet("agent", site, "--site", "alpha", "--dry-run", "--json", **AT_SITE)
-    batch = json.loads(done.stdout)[0]
-    fields = {field["column"]: field for field in batch["fields"]}
-    assert fields["started"]["treatment"] == "Monday of its week"
-    assert {row["started"] for row in batch["rows"]} <= {"2026-08-03", "2026-09-07"} | {
-        "2026-10-12"
-    }
-
-
-def test_a_dry_run_of_counts_shows_the_counts_and_no_batch(site: Path) -> None:
-    edit(site, "alpha", "[style]", 'share = "aggregates"\n[style]')
-    before = sorted(site.rglob("*"))
-    done = pocnet("agent", site, "--site", "alpha", "--dry-run", "--json", **AT_SITE)
-    assert sorted(site.rglob("*")) == before
-    shown = {each["dataset"]: each for each in json.loads(done.stdout)}
-    assert set(shown) == {"declared", "stratum"}
-    assert len(shown["stratum"]["rows"]) == 3
-    assert shown["stratum"]["rows"][0]["started"] == "1"
-    assert "k1-" not in done.stdout and "alpha-00" not in done.stdout
-
-
 def test_a_package_that_is_refused_is_named_and_the_others_come_in(
     tmp_path: Path,
 ) -> None:
@@ -124,9 +101,3 @@ def test_a_package_that_is_refused_is_named_and_the_others_come_in(
     alone = pocnet("receive", other, "--dir", network, "--json")
     assert alone.returncode == 1
     assert json.loads(alone.stdout)[0]["receipt"] is None
-
-
-def test_a_site_that_the_folder_does_not_hold_is_named(site: Path) -> None:
-    done = pocnet("agent", site, "--site", "beta", **AT_SITE)
-    assert done.returncode == 2
-    assert "beta.toml" in done.stderr

@@ -1,3 +1,4 @@
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -38,25 +39,25 @@ def desk(tmp_path: Path) -> Reception:
     return Reception(folder, here)
 
 
-def sent_as_batches(tmp_path: Path) -> Path:
-    """The hub of the same site, which here sends its batches."""
-    whole = tmp_path / "whole"
-    site = site_folder(whole / "site", to=str(whole / "carried"))
-    desk = Reception(hub(whole / "hub", ("alpha",)), here)
+@pytest.fixture(scope="module")
+def by_batches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hub of the same site, which here sent its batches, and its snapshot."""
+    place = tmp_path_factory.mktemp("batches")
+    site = site_folder(place / "site", to=str(place / "carried"))
+    desk = Reception(hub(place / "hub", ("alpha",)), here)
     sent(site)
-    for package in packages_in(whole / "carried"):
+    for package in packages_in(place / "carried"):
         desk.receive(package)
-    return desk.folder
+    return pulled(desk.folder).snapshot
 
 
 def test_the_same_site_counts_the_same_as_batches_and_as_counts(
-    tmp_path: Path, site: Path, carried: Path, desk: Reception
+    site: Path, carried: Path, desk: Reception, by_batches: Path
 ) -> None:
     sent(site)
     for package in packages_in(carried):
         assert desk.receive(package).accepted
     by_counts = pulled(desk.folder).snapshot
-    by_batches = pulled(sent_as_batches(tmp_path)).snapshot
     one, other = (rows(each, "rollup_batch", RATES) for each in (by_counts, by_batches))
     assert one == other
     assert len(one) == 3
@@ -135,10 +136,10 @@ def test_a_site_that_shares_counts_is_not_let_in_with_batches_nor_the_reverse(
 
 
 def test_batches_from_before_are_not_counted_twice(
-    tmp_path: Path, site: Path, carried: Path
+    tmp_path: Path, site: Path, carried: Path, by_batches: Path
 ) -> None:
-    folder = sent_as_batches(tmp_path)
-    before = rows(pulled(folder).snapshot, "rollup_batch", RATES)
+    folder = Path(shutil.copytree(by_batches.parents[2], tmp_path / "n", symlinks=True))
+    before = rows(by_batches, "rollup_batch", RATES)
     edit(folder, "alpha", "[style]", f"{SHARE}\n[style]")
     sent(site)
     desk = Reception(folder, here)
