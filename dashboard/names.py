@@ -21,6 +21,16 @@ def may_list(site: str) -> bool:
     return site not in POOLS and (viewer.role == "lead" or viewer.site == site)
 
 
+def counts_only(sites: list[str]) -> str:
+    """Why these sites are drawn in every rate and their batches are nowhere."""
+    send = "sends" if len(sites) == 1 else "send"
+    return (
+        f"{site_names(sites)} {send} counts by stratum and no batches: the rates are"
+        " drawn, but no list of batches, no duration, no single parameter and nothing"
+        " that goes by the day can be shown."
+    )
+
+
 def words(code: str) -> str:
     """A code as it is read: `hospital_exemption`, hospital exemption."""
     return code.replace("_", " ")

@@ -19,6 +19,7 @@ from dash.development.base_component import Component
 from dashboard import card, filter_bar, filters
 from dashboard.components import aria, notice, written
 from dashboard.filters import SHARED, Filters
+from dashboard.names import counts_only
 from dashboard.viewer import About, Viewer, current_request
 
 _log = logging.getLogger(__name__)
@@ -195,6 +196,7 @@ def _page(page: Page, query: dict[str, object]) -> Component:
             filter_bar.problems(sentences),
             _nothing_yet() if empty else None,
             None if empty else _part(page.top, request.viewer, asked),
+            _counts_only(request.about, asked),
             html.Div(
                 []
                 if empty or not ready
@@ -221,6 +223,12 @@ def _part(
         reference = secrets.token_hex(4)
         _log.exception("part of a page failed, reference %s", reference)
         return card.failure(reference)
+
+
+def _counts_only(about: About, asked: Filters) -> Component | None:
+    """Why a site is in every rate and in no list, where one of them sends counts."""
+    shown = [s for s in about.counts_only if not asked.site or s in asked.site]
+    return notice(counts_only(shown)) if shown else None
 
 
 def _nothing_yet() -> Component:

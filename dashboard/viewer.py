@@ -80,7 +80,8 @@ class About:
     """The snapshot's own facts: what the header, the footer and the filters need.
 
     `built` is None while nothing was ever published; pages then say so instead of
-    drawing empty axes.
+    drawing empty axes. `counts_only` are the sites, of those seen by name, that send
+    counts and no batches.
     """
 
     name: str = "No network yet"
@@ -89,6 +90,7 @@ class About:
     snapshot: str = "none"
     viewers: tuple[Viewer, ...] = (Viewer("lead"), Viewer("public"))
     choices: Choices = field(default_factory=Choices)
+    counts_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dashboard.card import Card
 from dashboard.components import Column
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
-from dashboard.names import some
+from dashboard.names import counts_only, some
 from dashboard.viewer import Viewer
 
 
@@ -22,13 +22,19 @@ def behind(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     frame = queries.batches(viewer, filters, flag=None if one else column)
     titles = dict(queries.products().select("product", "title").rows())
     return (
-        frame.filter(pl.col(column).is_not_null())
+        frame.filter((pl.col("state") != "data") | pl.col(column).is_not_null())
         .with_columns(pl.col(column).alias("failed"), pl.col("product").replace(titles))
-        .sort("failed", descending=True, maintain_order=True)
+        .sort("failed", descending=True, nulls_last=True, maintain_order=True)
     )
 
 
 def _said(frame: pl.DataFrame) -> str:
+    counting = frame.filter(pl.col("state") == "not_applicable")["site"].to_list()
+    told = f" {counts_only(counting)}" if counting else ""
+    return _listed(frame.filter(pl.col("state") == "data")) + told
+
+
+def _listed(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "No batch to list: there is none, or you may see counts only."
     failed = int(frame["failed"].sum())
@@ -60,5 +66,7 @@ CARD = Card(
         Column("failure_stage", "Lost in", "words"),
         Column("failure_category", "Lost to", "words"),
     ),
-    count=lambda f: some(f.height, "batch", "batches"),
+    count=lambda f: some(
+        f.filter(pl.col("state") == "data").height, "batch", "batches"
+    ),
 )

@@ -4,11 +4,12 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.batches import conditions
-from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.disclosure import DATA, NOT_APPLICABLE, scope
 from dashboard.queries.snapshot import current
-from dashboard.viewer import Viewer
+from dashboard.viewer import Viewer, current_request
 
 MOST_BATCHES = 50_000
+_COUNTS_ONLY = "sends counts by stratum and no batches: none can be listed"
 _COLUMNS = (
     "site, batch, product, pathway, trial, attempt, started, harvested, first_release,"
     " final_decision, infused, ended, outcome, ended_as, released_as, failure_stage,"
@@ -21,7 +22,8 @@ def batches(viewer: Viewer, filters: Filters, flag: str | None = None) -> pl.Dat
     """Batches by pseudonym, newest first: of all sites for the lead, else its own.
 
     `flag` keeps those for which a failure flag holds. At most MOST_BATCHES rows; a
-    viewer who may see counts only gets none.
+    viewer who may see counts only gets none. A site that sends counts has one row that
+    says why none of its batches is there.
     """
     snapshot = current()
     named = scope(snapshot, viewer, filters).named
@@ -34,7 +36,7 @@ def batches(viewer: Viewer, filters: Filters, flag: str | None = None) -> pl.Dat
         "r.month", "cast(date_trunc('month', r.started) as date)"
     )
     flagged = f"r.{flag}" if flag in _COLUMNS.replace(",", " ").split() else "true"
-    return snapshot.rows(
+    found = snapshot.rows(
         f"select {_COLUMNS} from (select r.* from fact_batch as r"
         " left join product as p on r.product = p.product"
         f" where r.counted and {period} and {flagged}"
@@ -42,3 +44,9 @@ def batches(viewer: Viewer, filters: Filters, flag: str | None = None) -> pl.Dat
         f" order by started desc, site, batch limit {MOST_BATCHES}",
         {"named": list(allowed), **parameters},
     ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
+    counting = [s for s in current_request().about.counts_only if s in allowed]
+    unlisted = pl.DataFrame({"site": counting}, schema={"site": pl.String})
+    why = unlisted.with_columns(
+        pl.lit(NOT_APPLICABLE).alias("state"), pl.lit(_COUNTS_ONLY).alias("reason")
+    )
+    return pl.concat([found, why], how="diagonal")

@@ -27,14 +27,28 @@ def about(folder: Path, viewer: Viewer) -> About:
 
 @lru_cache(maxsize=128)
 def _about(snapshot: Snapshot, viewer: Viewer) -> About:
+    choices = _choices(snapshot, viewer)
+    named = {site for site, _ in choices.site}
     return About(
         name=snapshot.meta["network"],
         as_of=snapshot.as_of,
         built=snapshot.built,
         snapshot=snapshot.path.stem,
         viewers=_viewers(snapshot),
-        choices=_choices(snapshot, viewer),
+        choices=choices,
+        counts_only=tuple(sorted(named & _counting(snapshot))),
     )
+
+
+def _counting(snapshot: Snapshot) -> set[str]:
+    """The sites that send counts and no batches; an older snapshot knows of none."""
+    tables = snapshot.rows(
+        "select 1 from duckdb_tables()"
+        " where database_name = 'snapshot' and table_name = 'stratum'"
+    )
+    if tables.is_empty():
+        return set()
+    return set(snapshot.rows("select distinct site from stratum")["site"])
 
 
 def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
