@@ -47,9 +47,9 @@ def fill(drop: Place, slug: str, without: str = "-") -> None:
     drop.put("declared.csv", DECLARED.encode())
 
 
-def test_a_site_is_the_same_whichever_way_its_files_come(tmp_path: Path) -> None:
-    expected = batches(pulled(write_network(tmp_path / "folders"), {}))
-    network, environ = write_network(tmp_path / "servers"), {}
+def test_a_site_stays_the_same_when_its_files_come_another_way(tmp_path: Path) -> None:
+    network, environ = write_network(tmp_path / "network"), {}
+    expected = batches(pulled(network, environ))
     with ExitStack() as stack:
         drops = {
             slug: stack.enter_context(place(way, tmp_path / way))
