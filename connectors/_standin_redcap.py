@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,13 +17,24 @@ from urllib.parse import parse_qsl
 
 import polars as pl
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+)
 from starlette.routing import BaseRoute, Route
 
 from connectors._standin_records import EVENT, RefusedError, Row, SparseTable, listed
 from connectors._text import as_text
 
 VERSION = "16.1.3"
+
+MEMORY = (
+    "<br /><b>Fatal error</b>: Allowed memory size of 536870912 bytes exhausted<br />\n"
+    '{"error":"REDCap ran out of server memory. The request cannot be processed."}'
+)
+BLOCKED = "<html><b>REDCap ERROR:</b> Your IP address has been blocked.</html>"
 
 METADATA = (
     "field_name",
@@ -53,8 +65,11 @@ class RedcapProject:
     A form named in `repeating` may have several rows a record. A column `a___1` is
     the box 1 of the checkbox field `a`. Frames with a column `redcap_event_name`
     make the project longitudinal. `changed` says when a record was last changed, in
-    the server's local time as `YYYY-MM-DD HH:MM:SS`; `hidden` names the columns that
-    the token's export rights leave out.
+    the server's local time as `YYYY-MM-DD HH:MM:SS`, `deleted` when one that is no more
+    was deleted; `hidden` names the columns that the token's export rights leave out,
+    as de-identified rights do. Without `sees_log` the log is refused. An export of
+    more than `memory` records at once crashes, and more than `per_minute` requests a
+    minute are refused: the limiter's own words are not documented.
     """
 
     token: str
@@ -63,6 +78,11 @@ class RedcapProject:
     repeating: frozenset[str] = frozenset()
     changed: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    deleted: Mapping[str, str] = field(default_factory=dict)
+    sees_log: bool = True
+    memory: int | None = None
+    per_minute: int | None = None
+    _asked: list[float] = field(default_factory=list)
 
     def routes(self) -> list[BaseRoute]:
         """The project's only address."""
@@ -74,7 +94,13 @@ class RedcapProject:
         errors = asked.get("returnFormat", data)
         if asked.get("token") != self.token:
             return _error(403, "You do not have permissions to use the API", errors)
+        if self._too_often():
+            headers = {"Retry-After": "1"}
+            return HTMLResponse(BLOCKED, status_code=429, headers=headers)
         content = asked.get("content", "")
+        if content == "record" and self._too_many(asked):
+            # Sent as it is sent there: a web page with an error in it, and 200 OK.
+            return HTMLResponse(MEMORY)
         if content == "version":
             return PlainTextResponse(VERSION)
         try:
@@ -86,6 +112,16 @@ class RedcapProject:
         if data == "csv":
             return Response(_csv(rows), media_type="text/csv")
         return _error(400, "This stand-in speaks json and csv only", errors)
+
+    def _too_often(self) -> bool:
+        self._asked.append(time.monotonic())
+        lately = [at for at in self._asked if at > self._asked[-1] - 60]
+        return self.per_minute is not None and len(lately) > self.per_minute
+
+    def _too_many(self, asked: Mapping[str, str]) -> bool:
+        few = listed(asked, "fields") == [self.record_id] and "forms[0]" not in asked
+        records = len(listed(asked, "records"))
+        return self.memory is not None and not few and records > self.memory
 
     def _rows_of(self, content: str, asked: Mapping[str, str]) -> list[Row]:
         kinds: dict[str, Callable[[], list[Row]]] = {
@@ -185,17 +221,26 @@ class RedcapProject:
         ]
 
     def _log(self, asked: Mapping[str, str]) -> list[Row]:
+        if not self.sees_log:
+            raise RefusedError(
+                "Insufficient user privileges: You must have 'API Export' privileges "
+                "and 'Logging' privileges in the project."
+            )
         begin, end = asked.get("beginTime", ""), asked.get("endTime", "9")
+        wanted = asked.get("logtype", "")
+        told = [("Update", *entry) for entry in self.changed.items()]
+        told += [("Delete", *entry) for entry in self.deleted.items()]
         return [
             {
                 "timestamp": moment[:16],
                 "username": "made-up",
-                "action": f"Update record {record}",
+                "action": f"{what} record {record}",
                 "details": "",
                 "record": record,
             }
-            for record, moment in self.changed.items()
+            for what, record, moment in sorted(told, key=lambda entry: entry[2])[::-1]
             if begin <= moment[:16] <= end
+            and (wanted != "record_delete" or what == "Delete")
         ]
 
 

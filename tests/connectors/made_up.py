@@ -58,4 +58,10 @@ def sites() -> dict[str, RedcapProject]:
         "hidden": project(hidden=frozenset({"cd3"})),
         "keyless": project(hidden=frozenset({"record_id"})),
         "dated": project(changed={"102": "2026-11-10 10:30:00"}),
+        "deleted": project(
+            changed={"102": "2026-11-10 10:30:00"},
+            deleted={"9": "2026-11-10 10:31:00"},
+        ),
+        "unlogged": project(sees_log=False),
+        "crashing": project(memory=1),
     }

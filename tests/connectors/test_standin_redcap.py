@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,7 @@ from connectors.standins import serve
 from tests.connectors.made_up import TOKEN, sites
 
 redcap = pytest.importorskip("redcap", reason="needs the package pycap")
+redcaplite = pytest.importorskip("redcaplite", reason="needs the package redcaplite")
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +59,53 @@ def test_the_stand_in_answers_what_changed_to_a_real_client(base: str) -> None:
     assert {row["record_id"] for row in changed} == {"102"}
     [entry] = client.export_logging()
     assert entry["action"] == "Update record 102"
+
+
+def lite(base: str, name: str, token: str = TOKEN) -> Any:
+    return redcaplite.RedcapClient(f"{base}/{name}/api/", token)
+
+
+def test_the_stand_in_satisfies_a_second_real_client(base: str) -> None:
+    client = lite(base, "plain")
+    assert set(client.get_metadata()["form_name"]) == {"lotes", "resultados"}
+    rows = client.export_records(records=["101"])
+    assert rows["redcap_repeat_instance"].fillna(0).to_list() == [0, 1, 2]
+    assert rows["valor"].to_list()[1] == "<0,3"
+    assert rows["marcas___1"].to_list()[0] == 1
+    hidden = lite(base, "hidden").export_records()
+    assert "cd3" not in hidden.columns
+    assert "lote" in hidden.columns
+
+
+def test_the_stand_in_refuses_a_second_real_client_with_a_wrong_token(
+    base: str,
+) -> None:
+    with pytest.raises(
+        Exception, match="Forbidden: You do not have permissions to use"
+    ):
+        lite(base, "plain", "F" * 32).export_records()
+
+
+def test_both_real_clients_read_what_was_deleted_from_the_log(base: str) -> None:
+    [entry] = redcap.Project(f"{base}/deleted/api/", TOKEN).export_logging(
+        log_type="record_delete"
+    )
+    assert entry["action"] == "Delete record 9"
+    log = lite(base, "deleted").get_logs(format="json", logtype="record_delete")
+    assert [said["record"] for said in log] == ["9"]
+
+
+def test_both_real_clients_are_refused_a_log_they_may_not_see(base: str) -> None:
+    with pytest.raises(redcap.RedcapError, match="'Logging' privileges"):
+        redcap.Project(f"{base}/unlogged/api/", TOKEN).export_logging()
+    with pytest.raises(Exception, match="Bad Request: .*'Logging' privileges"):
+        lite(base, "unlogged").get_logs()
+
+
+def test_a_crash_sent_as_200_puts_both_real_clients_out(base: str) -> None:
+    with pytest.raises(ValueError):
+        redcap.Project(f"{base}/crashing/api/", TOKEN).export_records(
+            records=["101", "102"]
+        )
+    with pytest.raises(ValueError):
+        lite(base, "crashing").export_records(records=["101", "102"], format="json")
