@@ -1,4 +1,7 @@
+import hashlib
+import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,6 +114,47 @@ def test_damaged_bytes_are_refused_and_named(tmp_path: Path, what: str) -> None:
     with pytest.raises(PocnetError, match="damaged") as caught:
         archive.load(archive.manifest("alpha", put.name))
     assert "backup" in str(caught.value)
+
+
+def test_a_manifest_of_an_earlier_version_keeps_its_name(tmp_path: Path) -> None:
+    written = a_bundle().manifest.model_dump(mode="json")
+    for later in ("keys",):
+        del written[later]
+    for later in ("gone", "present", "compared"):
+        del written["parts"][0][later]
+    raw = json.dumps(written, indent=1).encode() + b"\n"
+    name = hashlib.sha256(raw).hexdigest()
+    path = Archive(tmp_path).manifest_path("alpha", name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(raw)
+    manifest = Archive(tmp_path).manifest("alpha", name)
+    assert manifest.name == name
+    assert (manifest.keys, manifest.parts[0].gone) == ("", 0)
+
+
+def test_keys_are_an_object_of_their_own_only_where_there_are_any(
+    tmp_path: Path,
+) -> None:
+    archive, without = Archive(tmp_path), a_bundle()
+    assert archive.put(without).keys == ""
+    keys = pl.LazyFrame({"_part": [0], "ref": ["record k1-0"], "said": ["gone"]})
+    (part,) = without.manifest.parts
+    parts = (part.model_copy(update={"gone": 1}),)
+    manifest = without.manifest.model_copy(update={"parts": parts})
+    put = archive.put(replace(without, manifest=manifest, keys=keys))
+    assert put.objects == (put.rows, put.rejects, put.keys)
+    loaded = archive.load(archive.manifest("alpha", put.name))
+    assert loaded.keys.collect().equals(keys.collect())
+
+
+def test_pieces_of_any_size_give_the_same_bytes(tmp_path: Path) -> None:
+    many = pl.concat([ROWS] * 5_000)
+    names = set()
+    for name, height in (("one", 10_000), ("two", 700), ("three", 3_333)):
+        pieces = [many.slice(at, height).lazy() for at in range(0, 10_000, height)]
+        bundle = replace(a_bundle(), rows=pl.concat(pieces))
+        names.add(Archive(tmp_path / name).put(bundle).rows)
+    assert len(names) == 1
 
 
 def test_a_later_bundle_ranks_higher() -> None:
