@@ -56,15 +56,15 @@ CARD = Card(
     columns=(
         Column("batch", "Batch"),
         Column("site", "Site", "site"),
-        Column("product", "Product"),
-        Column("pathway", "Pathway", "words"),
-        Column("trial", "Trial"),
         Column("started", "Started", "date"),
         Column("ended", "Ended", "date"),
         Column("failed", "Failed"),
         Column("outcome", "Outcome", "words"),
         Column("failure_stage", "Lost in", "words"),
         Column("failure_category", "Lost to", "words"),
+        Column("product", "Product"),
+        Column("pathway", "Pathway", "words"),
+        Column("trial", "Trial"),
     ),
     count=lambda f: some(
         f.filter(pl.col("state") == "data").height, "batch", "batches"

@@ -93,14 +93,14 @@ CARD = Card(
     _said,
     columns=(
         Column("definition", "Definition"),
-        Column("meaning", "What counts"),
         Column("in_force", "In force"),
         Column("events", "Failures", "count"),
         Column("n", "Batches", "count"),
         Column("rate", "Network rate", "percent"),
-        Column("flagged", "Above the 99.8 % limit", "sites"),
         Column("gained", "Flagged in addition", "sites"),
         Column("lost", "No longer flagged", "sites"),
+        Column("flagged", "Above the 99.8 % limit", "sites"),
     ),
     count=lambda f: f"{f.height} definitions",
+    note="What each definition counts is said above when it is chosen, and on Methods.",
 )

@@ -213,7 +213,7 @@ CARDS = (
             Column("upper", "Upper", "number"),
             Column("limits", "Limits"),
         ),
-        count=lambda f: f"{f.height} signals",
+        count=lambda f: some(f.height, "signal"),
     ),
     Card(
         "over-time-marks",
