@@ -30,7 +30,10 @@ class Folder:
                 raise self._source.error(
                     f"{path.name} is a link out of the folder; put a copy there"
                 )
-            status = path.stat()
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # taken away since it was listed
+                continue
             found.append(
                 Dropped(self._name(path), status.st_size, status.st_mtime_ns / 1e9)
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import islice
@@ -51,8 +50,7 @@ class Read(Settings):
     @classmethod
     def _known_encoding(cls, name: str) -> str:
         try:
-            codecs.lookup(name)
-            b"".decode(name)
+            "a".encode(name)
         except LookupError as error:
             raise ValueError("is no encoding; try utf-8, latin-1 or cp1252") from error
         return name

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from connectors import ConfigError, Page, SourceError
+from connectors import ConfigError, Page, SourceError, _file_kinds, _workbook
 
 Read = Callable[..., list[Page]]
 
@@ -218,6 +218,35 @@ def test_a_file_of_the_wrong_kind_is_said_to_be(
     with pytest.raises(SourceError) as caught:
         read("files", {"folder": workbook}, location)
     assert words in str(caught.value)
+
+
+def test_what_must_be_held_in_memory_has_bounds(
+    read: Read, workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_workbook, "UNPACKED", 2**10)
+    with pytest.raises(SourceError, match=r"qc\.xlsx unpacks to \d+ MiB, more than 0"):
+        read("files", {"folder": workbook}, "qc.xlsx")
+    monkeypatch.setattr(_file_kinds, "HELD", 2**10)
+    with pytest.raises(SourceError, match=r"qc\.xlsx has more than 0 MiB, the most"):
+        read("files", {"folder": workbook}, "qc.xlsx")
+
+
+@pytest.mark.parametrize("mark", ["§", "|", "\t", " "])
+def test_any_character_may_part_values(read: Read, tmp_path: Path, mark: str) -> None:
+    (tmp_path / "x.csv").write_text(mark.join("ab") + "\n" + mark.join("12") + "\n")
+    [page] = read("files", {"folder": tmp_path}, "x.csv", delimiter=mark)
+    assert page.frame.to_dicts() == [{"a": "1", "b": "2"}]
+
+
+@pytest.mark.parametrize(
+    "reading", [{"delimiter": '"'}, {"delimiter": "\n"}, {"encoding": "rot13"}]
+)
+def test_a_way_of_writing_that_there_is_not_is_a_mistake(
+    read: Read, tmp_path: Path, reading: dict[str, str]
+) -> None:
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    with pytest.raises(ConfigError, match=f"batch.read.{next(iter(reading))}"):
+        read("files", {"folder": tmp_path}, "x.csv", **reading)
 
 
 def test_a_sheet_named_twice_must_be_the_same(read: Read, workbook: Path) -> None:
