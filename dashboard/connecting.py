@@ -20,8 +20,8 @@ from etl.proposal_columns import Sample
 from etl.proposal_json import as_data
 from etl.proposal_source import file_samples, site_samples
 from etl.proposal_toml import entries_text, site_text, source_text
-from etl.settings import SLUG
 from etl.settings_document import read_document
+from etl.settings_kinds import SLUG
 from etl.settings_mistakes import unknown
 from etl.settings_rules import tables
 from etl.site_folder import load_site

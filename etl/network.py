@@ -9,16 +9,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
-from connectors import ConfigError, Source, options_model
+from connectors import ConfigError, Source
 from etl.settings import AgentRules, DatasetRules, SiteFile, SiteInfo, Style
 from etl.settings_document import Document, Problem, read_document
-from etl.settings_mistakes import Mistake, shape_mistakes
+from etl.settings_mistakes import Mistake, shape_mistakes, unsettled
 from etl.settings_network import Disclosure, NetworkFile, Product, Reporting, Signals
-from etl.settings_rules import Table, site_mistakes, slug_mistakes, table, tables
+from etl.settings_rules import (
+    Table,
+    anchored,
+    network_mistakes,
+    site_mistakes,
+    slug_mistakes,
+    table,
+    tables,
+)
 from etl.settings_secrets import Resolver, plain_secrets
-from etl.settings_targets import ALL_PRODUCTS, Known
+from etl.settings_targets import Known
 
 NETWORK_FILE: Final = "network.toml"
 SITES_FOLDER: Final = "sites"
@@ -175,10 +183,8 @@ class _Drafts:
         )
 
     def _mail(self, to: Signals | None) -> Mail | None:
-        if to is None:
-            return None
-        if to.user is None:
-            return Mail(to, None)
+        if to is None or to.user is None:
+            return Mail(to, None) if to else None
         return Mail(to, (str(self.signals["user"]), str(self.signals["password"])))
 
     def _known(self) -> Known:
@@ -194,14 +200,8 @@ def _network_problems(document: Document, unset: Iterable[Mistake]) -> list[Prob
     if document.problem:
         return [document.problem]
     secrets = [*plain_secrets("network", document.data), *unset]
-    mistakes = _unsettled(secrets, shape_mistakes(NetworkFile, document.data))
-    listed = [each.get("product") for each in tables(document.data.get("product"))]
-    for index, slug in enumerate(listed):
-        path = ("product", index, "product")
-        if slug == ALL_PRODUCTS:
-            mistakes.append(Mistake(path, '"all" already stands for every product.'))
-        elif slug is not None and slug in listed[:index]:
-            mistakes.append(Mistake(path, f'The product "{slug}" is listed twice.'))
+    mistakes = unsettled(secrets, shape_mistakes(NetworkFile, document.data))
+    mistakes += network_mistakes(document.data)
     return sorted(map(document.locate, mistakes), key=lambda problem: problem.line)
 
 
@@ -241,7 +241,7 @@ class _Draft:
             *site_mistakes(self.data, known),
         ]
         absent = self.unresolved if self.elsewhere else ()
-        mistakes = [m for m in _unsettled(secrets, others) if m not in absent]
+        mistakes = [m for m in unsettled(secrets, others) if m not in absent]
         return [self.document.locate(each) for each in mistakes]
 
     def site(self, folder: Path) -> Site:
@@ -262,7 +262,7 @@ class _Draft:
         for name, written in table(self.data.get("source")).items():
             options = dict(table(written))
             kind = str(options.pop("kind"))
-            options = _anchored(kind, options, here)
+            options = anchored(kind, options, here)
             sources[name] = Source(self.slug, name, kind, options)
         return sources
 
@@ -297,20 +297,3 @@ class _Draft:
         for rules, entry in zip(file.dataset, filled, strict=True):
             update = {"source": rules.source or only, "read": table(entry.get("read"))}
             yield rules.model_copy(update=update)
-
-
-def _unsettled(secrets: list[Mistake], others: Iterable[Mistake]) -> list[Mistake]:
-    """Both, without what only repeats at the same place that a secret is wrong."""
-    settled = {mistake.path for mistake in secrets}
-    settled |= {path[:-1] for path in settled if path[-1] == "env"}
-    return secrets + [each for each in others if each.path not in settled]
-
-
-def _anchored(kind: str, options: Table, here: Path) -> dict[str, object]:
-    """The options with their relative paths made absolute, as the model marks them."""
-    anchored = dict(options)
-    for name, model_field in options_model(kind).model_fields.items():
-        is_path = Path in (model_field.annotation, *get_args(model_field.annotation))
-        if is_path and isinstance(written := anchored.get(name), str):
-            anchored[name] = str((here / Path(written).expanduser()).resolve())
-    return anchored

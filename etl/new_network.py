@@ -86,6 +86,19 @@ language = "es"
 key = {{ env = "{variable}" }}
 key_id = "k1"                # change it whenever the key changes
 coarsen = "day"              # week: the network gets the Monday of each date
+# free_text = true           # texts of more than twelve words may leave
+# [[privacy.former]]         # a key before this one: what it was sent under stays so
+# key = {{ env = "POCNET_FORMER_KEY" }}
+# key_id = "k0"
+
+# A site that lets nobody in sends for itself, with `pocnet agent` at the site.
+# [agent]
+# public_key = "…"           # `pocnet keys FILE` makes it; the hub needs this line only
+# signing_key = {{ env = "POCNET_SIGNING_KEY" }}   # POCNET_SIGNING_KEY_FILE=FILE
+# send = "https://hub.example.org"               # or sftp://…, or a folder
+# host_key = "SHA256:…"      # sftp: of the hub's key
+# login_key = {{ env = "POCNET_LOGIN_KEY" }}       # sftp: of the account there
+# share = "batches"          # aggregates: counts by stratum leave, and no batch
 
 # What is read: one table for each dataset, as many as needed. A name may repeat, when
 # the data are in several places. `columns` says: contract column = column at the site.
@@ -102,6 +115,7 @@ started = "Inicio"
 harvested = "Cosecha"
 infused = {{ column = "Infusión", dates = "iso" }}
 cells_final = {{ column = "Células", decimal = "." }}
+# doses_made = {{ column = "Dosis (miles)", power = 3 }}   # 2,5 means 2500
 # codes: the site's word = the contract's word; "" means that nothing was said.
 [dataset.columns.pathway]
 column = "Vía"

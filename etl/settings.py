@@ -7,67 +7,23 @@ needs more than one key to judge (datasets, columns, sources) is in
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from connectors import Extract
-from etl.contract.vocabulary import VOCABULARIES
+from etl.settings_kinds import Secret, Slugs, Strict, Text, Word
 
-SLUG: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 DateOrder = Literal["iso", "dmy", "mdy", "ymd", "excel"]
 Decimal = Literal[".", ","]
-Slug = Annotated[str, Field(pattern=SLUG)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-@dataclass(frozen=True)
-class Word:
-    """Marks a text as one of the words of a vocabulary of the contract."""
-
-    vocabulary: str
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.literal_schema(list(VOCABULARIES[self.vocabulary]))
-
-
-class Strict(BaseModel):
-    """A table of a TOML file: no unknown key, no guessed type, never changed."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, populate_by_name=True
-    )
-
-
-# A TOML list arrives as a list, which a strict tuple would refuse.
-Slugs = Annotated[tuple[Slug, ...], Field(strict=False)]
-
-
-class Secret(Strict):
-    """Where a secret is found: never in the file itself."""
-
-    env: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-            description="The environment variable that holds the secret; or set "
-            "NAME_FILE to the file that holds it.",
-        ),
-    ]
 
 
 class SiteInfo(Strict):

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from rapidfuzz import fuzz, process
 
-from etl.settings import SLUG
+from etl.settings_kinds import SLUG
 from etl.toml_lines import KeyPath
 
 LIKENESS: Final = 65.0  # percent; below it a suggestion misleads more than it helps
@@ -141,3 +141,10 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)
+
+
+def unsettled(secrets: list[Mistake], others: Iterable[Mistake]) -> list[Mistake]:
+    """Both, without what only repeats at the same place that a secret is wrong."""
+    settled = {mistake.path for mistake in secrets}
+    settled |= {path[:-1] for path in settled if path[-1] == "env"}
+    return secrets + [each for each in others if each.path not in settled]

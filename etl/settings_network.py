@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from etl.settings import Secret, Slug, Strict, Text, Word
+from etl.settings_kinds import Secret, Slug, Strict, Text, Word
 
 _ADDRESS: Final = r"^[^@\s<>,;]+@[^@\s<>,;]+$"
 _Address = Annotated[str, Field(pattern=_ADDRESS)]

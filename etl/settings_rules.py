@@ -7,14 +7,15 @@ not hide the mistakes beside it: a person mends a file once, not once per mistak
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, get_args
 
 from connectors import kinds, options_model, read_model
 from etl.contract.schemas import SCHEMAS, SENT
 from etl.mapping import sender_column
-from etl.settings import SLUG
+from etl.settings_kinds import SLUG
 from etl.settings_mistakes import Mistake, did_you_mean, shape_mistakes, unknown
-from etl.settings_targets import Known, target_mistake
+from etl.settings_targets import ALL_PRODUCTS, Known, target_mistake
 from etl.toml_lines import KeyPath
 
 Table = Mapping[str, object]
@@ -41,6 +42,17 @@ def texts(value: object) -> list[tuple[int, str]]:
     """The texts of a list by position, with the same reserve."""
     listed = enumerate(value) if isinstance(value, list) else ()
     return [(index, each) for index, each in listed if isinstance(each, str)]
+
+
+def network_mistakes(network: Table) -> Iterator[Mistake]:
+    """Every mistake of `network.toml` that its shape alone does not show."""
+    listed = [each.get("product") for each in tables(network.get("product"))]
+    for index, slug in enumerate(listed):
+        path = ("product", index, "product")
+        if slug == ALL_PRODUCTS:
+            yield Mistake(path, '"all" already stands for every product.')
+        elif slug is not None and slug in listed[:index]:
+            yield Mistake(path, f'The product "{slug}" is listed twice.')
 
 
 def site_mistakes(site: Table, known: Known) -> Iterator[Mistake]:
@@ -248,3 +260,13 @@ def _missing_columns(
 
 def _kind(dataset: str, column: str) -> object:
     return (SCHEMAS[dataset].columns()[column].metadata or {}).get("kind")
+
+
+def anchored(kind: str, options: Table, here: Path) -> dict[str, object]:
+    """The options with their relative paths made absolute, as the model marks them."""
+    made = dict(options)
+    for name, model_field in options_model(kind).model_fields.items():
+        is_path = Path in (model_field.annotation, *get_args(model_field.annotation))
+        if is_path and isinstance(written := made.get(name), str):
+            made[name] = str((here / Path(written).expanduser()).resolve())
+    return made

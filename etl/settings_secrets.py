@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from etl.settings import Secret
+from etl.settings_kinds import Secret
 from etl.settings_mistakes import Mistake, shape_mistakes
 from etl.toml_lines import KeyPath
 
