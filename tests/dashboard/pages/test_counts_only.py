@@ -1,7 +1,7 @@
 """The same site sent as batches and as counts by stratum: the same rates."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from tests.demo import LEAD, Demo
 
 SITE = "rhodanie"
 SITES = (SITE, "havelmark", "manzanera", "elbmarsch", "clydebrae", "guadalora")
+Figure = Callable[[Viewer, Filters], pl.DataFrame]
 KEPT = ("meta", "count", "reject", "run", "source_error")
 
 
@@ -85,7 +86,7 @@ def asked(folder: Path, viewer: Viewer = LEAD) -> Iterator[Filters]:
 @pytest.mark.parametrize("definition", DEFINITIONS)
 @pytest.mark.parametrize("figure", [compared, _standardised.standardised])
 def test_every_failure_rate_is_the_same_from_batches_and_from_counts(
-    by_batches: Path, by_counts: Path, figure, definition: str
+    by_batches: Path, by_counts: Path, figure: Figure, definition: str
 ) -> None:
     def frame(folder: Path) -> pl.DataFrame:
         with asked(folder) as filters:
