@@ -57,6 +57,12 @@ def names() -> tuple[Detector, ...]:
     return (Detector("name", f"{APART}(?:" + "|".join(ways) + f")|{chinese}"),)
 
 
+def whole_name() -> str:
+    """A pattern of a text that is written as a name and holds nothing else."""
+    more = rf"[ ,]+(?:{_NAME}|[{_UPPER}]\.?|{_BETWEEN})"
+    return f"{_NAME}(?:{more}){{1,4}}"
+
+
 def birth_dates() -> tuple[Detector, ...]:
     """Birth dates by a word before them, by their century, or out of place.
 

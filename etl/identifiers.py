@@ -16,6 +16,7 @@ import polars as pl
 
 from etl.identifier_numbers import donations, national_numbers
 from etl.identifier_patterns import (
+    SAID,
     Column,
     Detector,
     addresses,
@@ -23,11 +24,13 @@ from etl.identifier_patterns import (
     labelled,
     not_people,
 )
-from etl.identifier_people import birth_dates, names
+from etl.identifier_people import birth_dates, names, whole_name
 
 _SAMPLE: Final = 200
 # So many columns are read in a year that one in a hundred thousand is none.
 _BY_CHANCE: Final = 1e-5
+_NAMES: Final = 3
+_SHARE: Final = 5
 _SHOWN: Final = 40
 _FEW: Final = 1_000
 _MEMORY: Final = 20_000
@@ -57,9 +60,28 @@ def identifiers(
     if suspects.is_empty():
         return pl.repeat(None, len(text), dtype=pl.String, eager=True)
     kinds = _kinds(suspects, column, may_be_long=may_be_long)
-    known = pl.DataFrame({"text": suspects, "kind": kinds})
+    known = pl.DataFrame({"text": suspects, "kind": kinds}).drop_nulls()
+    if column in SAID:
+        known = pl.concat([known, _among_names(text, known)])
     rows = text.alias("text").to_frame()
     return rows.join(known, on="text", how="left", maintain_order="left")["kind"]
+
+
+def _among_names(text: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
+    """What is written as a name in a column in which names stand: known by company.
+
+    No list holds every name. But where a fifth of what looks like names is found in
+    the lists, the rest are names as well.
+    """
+    names = known.filter(kind="name")["text"]
+    if len(names) < _NAMES:
+        return known.clear()
+    once = text.drop_nulls().unique().alias("text")
+    written = once.filter(_bare(once).str.contains(f"^{whole_name()}$"))
+    if len(names) * _SHARE < len(written):
+        return known.clear()
+    more = written.filter(~written.is_in(known["text"].implode()))
+    return more.to_frame().with_columns(kind=pl.lit("name"))
 
 
 def suspected(

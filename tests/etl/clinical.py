@@ -124,7 +124,7 @@ def stopped(seed: int = SEED) -> dict[str, tuple[int, Counter[str], list[str]]]:
 
 
 def _digits(chance: random.Random, number: int) -> str:
-    return "".join(chance.choice("0123456789") for _ in range(number))
+    return f"{chance.randrange(10**number):0{number}}"
 
 
 def _when(chance: random.Random) -> datetime:

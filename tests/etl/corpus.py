@@ -220,6 +220,11 @@ def found(texts: list[str], column: Column) -> float:
     return float(1 - missed / len(texts))
 
 
+def found_alone(texts: list[str]) -> float:
+    """The share found when each stands alone: names help each other to be found."""
+    return sum(found([one], "text") for one in texts) / len(texts)
+
+
 def table() -> Iterator[tuple[str, int, float, float, float]]:
     """For each form: texts, and the share found in words, figures and lots.
 
@@ -229,11 +234,14 @@ def table() -> Iterator[tuple[str, int, float, float, float]]:
     for form, texts in planted().items():
         alone = bare(form)
         shares = found(alone, "figures"), found(alone, "lots")
-        yield form, len(texts), found(texts, "text"), *shares
+        words = found_alone(texts) if form == "name" else found(texts, "text")
+        yield form, len(texts), words, *shares
 
 
 if __name__ == "__main__":
     for form, number, *shares in table():
         told = "".join(f"{share:9.1%}" for share in shares)
         print(f"{form:26}{number:6}{told}")  # noqa: T201
-    print(f"uncommon names: {found(seldom(), 'text'):.1%}")  # noqa: T201
+    uncommon = seldom()
+    print(f"uncommon names, each alone: {found_alone(uncommon[::7]):.1%}")  # noqa: T201
+    print(f"a column of them: {found(uncommon, 'text'):.1%}")  # noqa: T201

@@ -13,7 +13,7 @@ _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def digits(chance: random.Random, number: int) -> str:
-    return "".join(chance.choice("0123456789") for _ in range(number))
+    return f"{chance.randrange(10**number):0{number}}"
 
 
 def day(chance: random.Random) -> date:
