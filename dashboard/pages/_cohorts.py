@@ -48,8 +48,11 @@ def cohorts(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
 
 
 def _stratum() -> pl.Expr:
-    """The stratum comes first in a label: what follows it may be cut."""
-    return pl.col("stratum").replace("all", "All")
+    """The stratum comes first in a label: what follows it may be cut.
+
+    Not “All”: in these papers that is a leukaemia.
+    """
+    return pl.col("stratum").replace("all", "Whole cohort")
 
 
 def _said(frame: pl.DataFrame) -> str:

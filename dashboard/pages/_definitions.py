@@ -99,8 +99,7 @@ CARD = Card(
         Column("rate", "Network rate", "percent"),
         Column("gained", "Flagged in addition", "sites"),
         Column("lost", "No longer flagged", "sites"),
-        Column("flagged", "Above the 99.8 % limit", "sites"),
     ),
     count=lambda f: f"{f.height} definitions",
-    note="What each definition counts is said above when it is chosen, and on Methods.",
+    note="Flagged is who lies above the 99.8 % limit. What each definition counts is said above when it is chosen, and on Methods.",
 )

@@ -37,10 +37,11 @@ def _said(frame: pl.DataFrame) -> str:
     if seen.is_empty():
         return "No release criterion was judged in this selection."
     top = seen.row(0, named=True)
+    failed, judged = (written(top[c], "count") for c in ("events", "n"))
     return (
-        f"{title(top['parameter'])} fails most often: {top['events']} of {top['n']}"
-        f" judged ({written(top['rate'], 'percent')}). Lower is better; lines are exact"
-        " 95 % intervals."
+        f"The test that fails most often is {title(top['parameter'])}: {failed} of"
+        f" {judged} judged ({written(top['rate'], 'percent')}). Lower is better; lines"
+        " are exact 95 % intervals."
     )
 
 
