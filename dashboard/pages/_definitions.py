@@ -101,5 +101,6 @@ CARD = Card(
         Column("lost", "No longer flagged", "sites"),
     ),
     count=lambda f: f"{f.height} definitions",
-    note="Flagged is who lies above the 99.8 % limit. What each definition counts is said above when it is chosen, and on Methods.",
+    note="Flagged is who lies above the 99.8 % limit. What each definition counts is"
+    " said above when it is chosen, and on Methods.",
 )
