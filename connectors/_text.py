@@ -8,6 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 from polars import selectors as cs
 
+# Made once: json.loads would make one for every record of JSON lines.
+_NUMBERS_AS_WRITTEN = json.JSONDecoder(
+    parse_float=str, parse_int=str, parse_constant=str
+)
+
 
 def text_frame(
     columns: Sequence[str], rows: Sequence[Sequence[str | None]]
@@ -50,7 +55,9 @@ def parse_json(text: str | bytes) -> object:
 
     `1.50` says how precisely a laboratory reported; a float would forget it.
     """
-    return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    return _NUMBERS_AS_WRITTEN.decode(text)
 
 
 def flatten(record: Mapping[str, object], prefix: str = "") -> dict[str, str | None]:
