@@ -87,6 +87,7 @@ def _collect(
     Counts are made of all there is, so everything is read for them each time.
     """
     outbox.archive.sweep()
+    outbox.forget()
     spool = folder.data / "spool"
     sweep(spool)
     _assert_later(outbox)

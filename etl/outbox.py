@@ -1,8 +1,8 @@
 """The outbox: what a site has read and its network has not answered yet.
 
 A bundle is here before anything is sent and stays until the hub's receipt is here too,
-so that an agent may be killed at any moment. Its manifest stays for good: it says from
-where the site's systems are asked the next time.
+so that an agent may be killed at any moment. The manifest of the last one stays on: it
+says from where the site's systems are asked the next time.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ class Outbox:
         self._receipts = folder / "receipts"
 
     def manifests(self) -> list[Manifest]:
-        """Every bundle that was ever made here, oldest first."""
+        """Every bundle that is known here, answered or not, oldest first."""
         made = [self.archive.manifest(*place) for place in self.archive.names()]
         return sorted(made, key=lambda manifest: manifest.rank)
 
@@ -44,6 +44,34 @@ class Outbox:
         for name in set(manifest.objects) - needed:
             self.archive.object_path(name).unlink(missing_ok=True)
 
+    def forget(self) -> None:
+        """Remove what was answered and says nothing any more of where to go on from.
+
+        Kept of each dataset: the newest bundle, the newest full reading that was not
+        refused, and the refusals since.
+        """
+        for manifests in self._by_dataset():
+            refused = [m for m in manifests if self._refused(m)]
+            whole = [m for m in manifests if _is_whole(m) and m not in refused]
+            kept = [manifests[-1], *whole[-1:]]
+            kept += [m for m in refused if not whole or m.rank > whole[-1].rank]
+            for each in manifests:
+                if each not in kept and self.receipt(each):
+                    place = self.archive.manifest_path(each.site, each.name)
+                    # In this order: without its answer a bundle would count as waiting.
+                    place.unlink()
+                    self._place(each).unlink()
+
+    def _by_dataset(self) -> list[list[Manifest]]:
+        found: dict[str, list[Manifest]] = {}
+        for manifest in self.manifests():
+            found.setdefault(manifest.dataset, []).append(manifest)
+        return [*found.values()]
+
+    def _refused(self, manifest: Manifest) -> bool:
+        receipt = self.receipt(manifest)
+        return receipt is not None and not receipt.accepted
+
     def marks(self) -> dict[str, Mark]:
         """Where the last reading of each dataset ended.
 
@@ -52,16 +80,18 @@ class Outbox:
         """
         marks: dict[str, Mark] = {}
         for manifest in self.manifests():
-            receipt = self.receipt(manifest)
-            whole = all(part.since is None for part in manifest.parts)
-            if receipt and not receipt.accepted:
+            if self._refused(manifest):
                 marks.pop(manifest.dataset, None)
-            elif whole or manifest.dataset in marks:
+            elif _is_whole(manifest) or manifest.dataset in marks:
                 marks[manifest.dataset] = _mark(manifest)
         return marks
 
     def _place(self, manifest: Manifest) -> Path:
         return self._receipts / f"{manifest.name}.json"
+
+
+def _is_whole(manifest: Manifest) -> bool:
+    return all(part.since is None for part in manifest.parts)
 
 
 def _mark(manifest: Manifest) -> Mark:

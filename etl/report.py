@@ -77,15 +77,21 @@ def _owed(members: list[Site], said: pl.DataFrame, today: date) -> pl.DataFrame:
         (site.slug, dataset, period)
         for site in members
         if site.info.stage not in _QUIET_STAGES
-        for dataset in sorted(_promised(site) & set(DATED))
+        for dataset in sorted(_promised(site, said) & set(DATED))
         for period in _months(_start(site, first.get(site.slug)), today)
     ]
     return pl.DataFrame(rows, schema=dict.fromkeys(_KEY, pl.String), orient="row")
 
 
-def _promised(site: Site) -> set[str]:
-    """The datasets that a site owes: those of its file, of which counts hold some."""
+def _promised(site: Site, said: pl.DataFrame) -> set[str]:
+    """The datasets that a site owes: those of its file, of which counts hold some.
+
+    The hub's copy of the file of a site that sends for itself need not say: then those
+    that it has sent.
+    """
     named = {rules.name for rules in site.datasets}
+    if site.agent and not named:
+        named = set(said.filter(pl.col("site") == site.slug)["dataset"])
     counts_only = site.agent is not None and site.agent.rules.share == "aggregates"
     return named - ({*BATCH_LEVEL} - {"batch"} if counts_only else set())
 

@@ -164,6 +164,29 @@ def test_what_the_hub_refused_is_read_again_in_full(tmp_path: Path) -> None:
     assert box.marks()["batch"].watermarks == ("to 4",)
 
 
+def test_an_outbox_forgets_what_nobody_needs_and_knows_where_to_go_on(
+    tmp_path: Path,
+) -> None:
+    box = Outbox(tmp_path)
+    since = (None, "to 1", None, "to 3", "to 4", "to 5")
+    for day, start in enumerate(since, start=1):
+        part = PART.model_copy(update={"since": start, "watermark": f"to {day}"})
+        said = {"extracted_at": AT.replace(day=day), "parts": (part,)}
+        manifest = HONEST.model_copy(update=said)
+        box.archive.put(Bundle(manifest, ROWS.lazy(), REJECTS.lazy()))
+        if day < 6:
+            box.settle(box.manifests()[-1], answer(box, day, accepted=day != 2))
+    before = box.marks()
+    box.forget()
+    assert [m.extracted_at.day for m in box.manifests()] == [3, 6]
+    assert box.marks() == before and before["batch"].watermarks == ("to 6",)
+    assert len(box.waiting()) == 1
+    assert len([*(tmp_path / "receipts").iterdir()]) == 1
+    box.settle(box.waiting()[0], answer(box, 2, accepted=False))
+    box.forget()
+    assert box.marks() == {}
+
+
 def answer(box: Outbox, number: int, accepted: bool) -> Receipt:
     return Receipt(
         network="Test network",

@@ -160,3 +160,16 @@ def test_a_result_counts_for_its_owner_and_for_the_laboratory_that_sent_it(
         "alpha",
         "lab",
     ]
+
+
+def test_a_site_that_sends_itself_owes_what_it_has_sent_before(
+    folder: Path, tmp_path: Path
+) -> None:
+    own = folder / "sites" / "alpha.toml"
+    head, _, _ = own.read_text().partition("[source.main]")
+    own.write_text(f'{head}[agent]\npublic_key = "{"0" * 64}"\n')
+    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        land(warehouse, "alpha", "batch", batches(date(2026, 8, 9)))
+        rows = report(warehouse, network(folder))
+    owed = of(rows, "alpha", "batch").select("period", "received_rows").rows()
+    assert owed == [("2026-08", 1), ("2026-09", 0), ("2026-10", 0)]
