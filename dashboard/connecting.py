@@ -54,9 +54,13 @@ def propose(asked: Asked, out: Path | None, as_json: bool) -> None:
     if out is not None and out.exists():
         raise ConfigError(f"{out} is already there and is left as it is.")
     path = asked.path
-    found = _of_file(path, asked) if path else _of_site(asked)
+    problems: list[str] = []
+    found = _of_file(path, asked, problems) if path else _of_site(asked, problems)
     if not found:
-        raise ConfigError(f"{asked.target} holds no table with columns.")
+        told = "; ".join(problems) or f"{asked.target} holds no table with columns."
+        raise ConfigError(told)
+    for problem in problems:
+        click.echo(f"Problem: {problem}", err=True)
     if as_json:
         click.echo(json.dumps(as_data(found), ensure_ascii=False))
     else:
@@ -82,14 +86,15 @@ def known_site(folder: Path, slug: str) -> tuple[Network, Site]:
     return sound.network, sound.network.sites[slug]
 
 
-def _of_file(path: Path, asked: Asked) -> list[Table]:
+def _of_file(path: Path, asked: Asked, problems: list[str]) -> list[Table]:
     products, today = _products(asked.folder), datetime.now(UTC).date()
-    return [*_tables(file_samples(path), today, asked.dataset, products)]
+    samples = file_samples(path, problems)
+    return [*_tables(samples, today, asked.dataset, products)]
 
 
-def _of_site(asked: Asked) -> list[Table]:
+def _of_site(asked: Asked, problems: list[str]) -> list[Table]:
     network, site = known_site(asked.folder, asked.target)
-    samples = site_samples(site, asked.source, asked.location)
+    samples = site_samples(site, asked.source, asked.location, problems)
     products = [each.product for each in network.products]
     return [*_tables(samples, network.today(), asked.dataset, products)]
 

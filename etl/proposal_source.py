@@ -2,10 +2,19 @@
 
 import glob
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from connectors import ConfigError, Extract, Page, Source, SourceError, open_source
+from connectors import (
+    ConfigError,
+    Extract,
+    Page,
+    PocnetError,
+    Source,
+    SourceError,
+    open_source,
+)
 from etl.network import Site
 from etl.proposal_columns import Sample
 from etl.proposal_layout import OTHERS, TEXTS, WORKBOOKS, Layout, layouts
@@ -13,19 +22,38 @@ from etl.proposal_layout import OTHERS, TEXTS, WORKBOOKS, Layout, layouts
 _ROWS: Final = 5_000
 
 
-def file_samples(path: Path, site: str = "-", source: str = "main") -> Iterator[Sample]:
-    """The first rows of each table of a file, read as a pull would read them."""
+Problems = list[str]
+
+
+def file_samples(
+    path: Path, problems: Problems, site: str = "-", source: str = "main"
+) -> Iterator[Sample]:
+    """The first rows of each table of a file, read as a pull would read them.
+
+    A table that cannot be read so is a problem, and the others are read.
+    """
     if not path.is_file():
         raise ConfigError(f"There is no file {path}.")
     where = Source(site, source, "files", {"folder": str(path.parent.resolve())})
-    for layout in layouts(path):
-        page = _page(where, _location(path.name, layout), layout)
-        if page.frame.width > 1:
-            yield _sample(page, _location(path.name, layout), layout)
+    with _noted(problems):
+        for layout in layouts(path):
+            page = None
+            with _noted(problems):
+                page = _page(where, _location(path.name, layout), layout)
+            if page is not None and page.frame.width > 1:
+                yield _sample(page, _location(path.name, layout), layout)
+
+
+@contextmanager
+def _noted(problems: Problems) -> Iterator[None]:
+    try:
+        yield
+    except PocnetError as error:
+        problems.append(str(error))
 
 
 def site_samples(
-    site: Site, source: str | None, location: str | None
+    site: Site, source: str | None, location: str | None, problems: Problems
 ) -> Iterator[Sample]:
     """The first rows of what a site's source holds, or of one place in it.
 
@@ -35,7 +63,7 @@ def site_samples(
     where = _source(site, source)
     folder = where.options.get("folder")
     if where.kind == "files" and isinstance(folder, str):
-        yield from _folder_samples(where, Path(folder), location)
+        yield from _folder_samples(where, Path(folder), location, problems)
         return
     known = [d for d in site.datasets if d.source == where.name]
     read = {d.location: d.read for d in known}
@@ -46,8 +74,11 @@ def site_samples(
             "at? Name it with --from."
         )
     for place in places:
-        page = _page(where, place, Layout(read.get(place, {})))
-        yield Sample(page.frame.head(_ROWS), place, read.get(place, {}))
+        page = None
+        with _noted(problems):
+            page = _page(where, place, Layout(read.get(place, {})))
+        if page is not None:
+            yield Sample(page.frame.head(_ROWS), place, read.get(place, {}))
 
 
 def _source(site: Site, name: str | None) -> Source:
@@ -62,7 +93,7 @@ def _source(site: Site, name: str | None) -> Source:
 
 
 def _folder_samples(
-    where: Source, folder: Path, location: str | None
+    where: Source, folder: Path, location: str | None, problems: Problems
 ) -> Iterator[Sample]:
     if not folder.is_dir():
         raise where.error(f"there is no folder {folder.name!r}; check `folder`")
@@ -78,7 +109,7 @@ def _folder_samples(
     if not paths:
         raise where.error(f"no file matches {pattern!r} in the folder {folder.name!r}")
     for path in paths:
-        yield from file_samples(path, where.site, where.name)
+        yield from file_samples(path, problems, where.site, where.name)
 
 
 def _page(where: Source, location: str, layout: Layout) -> Page:

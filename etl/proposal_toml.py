@@ -103,7 +103,7 @@ def _entry(entry: Entry, source: str | None) -> Iterator[str]:
 
 def _block(block: Block, mark: str) -> Iterator[str]:
     if block.remark:
-        yield f"# Not sure, {block.remark}"
+        yield f"# Not sure, {_plain(block.remark)}"
     mark = mark or ("" if block.live else "# ")
     yield f"{mark}[[dataset.each]]"
     yield f"{mark}when = {text(block.when)}"
@@ -145,30 +145,33 @@ def _long(name: str, line: Line) -> Iterator[str]:
 
 def _remarked(told: str, line: Line) -> str:
     told = told if line.live else f"# {told}"
-    return f"{told}  # {line.remark}" if line.remark else told
+    return f"{told}  # {_plain(line.remark)}" if line.remark else told
+
+
+def _plain(remark: str) -> str:
+    """A remark on one line: names of columns may hold line breaks and worse."""
+    return " ".join("".join(c if c.isprintable() else " " for c in remark).split())
 
 
 def _left(table: Table) -> Iterator[str]:
     left = [guess for guess in table.guesses if not guess.mapped]
     if left:
-        yield f"# Not mapped, of {table.location}:"
+        yield f"# Not mapped, of {_plain(table.location)}:"
     for guess in left:
-        yield f"#   {text(guess.column)}: {guess.doubt}"
+        yield f"#   {text(guess.column)}: {_plain(guess.doubt)}"
 
 
 def text(said: str) -> str:
-    """A text of TOML; a JSON text is one, too."""
-    return json.dumps(said, ensure_ascii=False)
+    """A text of TOML; a JSON text is one, too, but for one sign."""
+    return json.dumps(said, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: object) -> str:
     if isinstance(value, Mapping):
         return _inline(value)
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else json.dumps(value, ensure_ascii=False)
-    )
+    if isinstance(value, str):
+        return text(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _inline(table: Mapping[str, object]) -> str:

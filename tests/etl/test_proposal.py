@@ -1,3 +1,4 @@
+import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xlsxwriter import Workbook
 
 from etl.contract.naming import column_names, words_said
 from etl.contract.schemas import SCHEMAS
@@ -19,6 +23,7 @@ from etl.proposal import Guess, Table, propose
 from etl.proposal_columns import Sample
 from etl.proposal_names import header, likenesses
 from etl.proposal_source import file_samples
+from etl.proposal_toml import site_text, source_text
 
 HERE = Path(__file__).parent / "messy"
 TODAY = date(2026, 11, 16)
@@ -38,12 +43,19 @@ class Judged:
 
 
 @cache
+def sample_of(name: str) -> Sample:
+    """The table of a file: the first of its sheets."""
+    problems: list[str] = []
+    samples = list(file_samples(path_of(name), problems))
+    assert samples and not problems, name
+    return samples[0]
+
+
+@cache
 def messy(name: str) -> tuple[dict[str, Any], Table]:
     """The answers for a file, and what is proposed for it."""
     answers = tomllib.loads((HERE / f"{name}.key.toml").read_text())
-    samples = list(file_samples(path_of(name)))
-    assert samples, name
-    return answers, propose(samples[0], TODAY)
+    return answers, propose(sample_of(name), TODAY)
 
 
 def path_of(name: str) -> Path:
@@ -148,7 +160,7 @@ def test_what_tells_of_a_person_is_never_mapped_and_no_value_of_it_is_kept(
 ) -> None:
     answers, table = messy(name)
     text = repr(table)
-    sample = next(file_samples(path_of(name))).frame
+    sample = sample_of(name).frame
     for column, meaning in answers["columns"].items():
         if meaning == "person":
             guess = next(g for g in table.guesses if g.column == column)
@@ -281,5 +293,59 @@ def test_words_that_may_be_two_are_left_to_a_person() -> None:
 def test_a_copy_of_a_file_gives_the_same_proposal(tmp_path: Path) -> None:
     source = path_of("sv_avvikelser")
     there = Path(copy(source, tmp_path / "copy [2].csv"))
-    table = propose(next(file_samples(there)), TODAY)
+    table = propose(next(file_samples(there, [])), TODAY)
     assert table.guesses == messy("sv_avvikelser")[1].guesses
+
+
+HEADERS = st.one_of(
+    st.text(min_size=1, max_size=30),
+    st.sampled_from(
+        [
+            "Lote",
+            "Viab.\n(%)",
+            "Start",
+            'Say "x"',
+            "Harvest",
+            "# no",
+            "Décision\\",
+            "Le",
+        ]
+    ),
+)
+CELLS = st.none() | st.text(max_size=12) | st.sampled_from(["EH", "2025-01-02", "94,2"])
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.dictionaries(
+        HEADERS, st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=5
+    )
+)
+def test_whatever_a_table_holds_the_proposal_is_toml_with_its_columns(
+    columns: dict[str, list[str | None]],
+) -> None:
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    table = propose(Sample(frame, "x.csv"), TODAY)
+    written = tomllib.loads(site_text([table], "x", source_text("drops")))
+    for entry in written.get("dataset", []):
+        for block in (entry, *entry.get("each", [])):
+            for rule in block.get("columns", {}).values():
+                column = rule if isinstance(rule, str) else rule.get("column")
+                assert column is None or column in columns
+
+
+def test_a_sheet_that_cannot_be_read_is_told_and_the_others_are_read(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "two.xlsx"
+    with Workbook(path) as book:
+        twice, fine = book.add_worksheet("twice"), book.add_worksheet("fine")
+        for sheet, header in ((twice, ["Lot", "Day", "Day"]), (fine, ["Lot", "Start"])):
+            sheet.write_row(0, 0, header)
+            sheet.write_row(1, 0, ["A-1", "2025-01-02", "2025-01-03"][: len(header)])
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    problems: list[str] = []
+    (sample,) = file_samples(path, problems)
+    assert sample.location == "two.xlsx#fine"
+    (problem,) = problems
+    assert "'Day' twice" in problem

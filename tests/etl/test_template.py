@@ -72,7 +72,7 @@ def test_long_lists_are_kept_on_a_hidden_sheet_and_dates_are_dates(
 
 
 def test_an_empty_template_is_proposed_whole_at_full_confidence(template: Path) -> None:
-    tables = [propose(sample, TODAY) for sample in file_samples(template)]
+    tables = [propose(sample, TODAY) for sample in file_samples(template, [])]
     assert [table.datasets for table in tables] == [(name,) for name in SENT]
     for table in tables:
         assert table.read["header_row"] == HEADER_ROW
@@ -86,7 +86,7 @@ def test_a_filled_template_is_proposed_at_full_confidence_too(tmp_path: Path) ->
     write_template(path, PRODUCTS)
     row = {"batch": "B-1", "gate": "final", "decision": "released"}
     fill(path, {"release": [{**row, "decided": "2026-03-04"}]})
-    tables = [propose(sample, TODAY) for sample in file_samples(path)]
+    tables = [propose(sample, TODAY) for sample in file_samples(path, [])]
     release = next(table for table in tables if table.datasets == ("release",))
     assert all(guess.sure for guess in release.guesses)
 
