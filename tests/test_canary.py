@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -16,8 +17,16 @@ from connectors import _http
 from connectors.standins import serve
 from dashboard import console
 from etl.collect import Window
-from tests.etl import canary
-from tests.etl.canary import SPITEFUL, SYSTEMS, WAYS, Asked, Spiteful, breaking
+from etl.settings_secrets import names_a_secret
+from tests.etl.canary import (
+    SPITEFUL,
+    SYSTEMS,
+    WAYS,
+    Asked,
+    Spiteful,
+    breaking,
+    on_a_server,
+)
 from tests.etl.canary_search import found, texts
 from tests.etl.corpus import FORMS
 from tests.etl.drops import ENVIRON, NETWORK
@@ -103,19 +112,15 @@ def _toml(value: object) -> str:
 class Network:
     """A network folder that is written site by site."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.environ = folder, monkeypatch
         (folder / "sites").mkdir(parents=True)
         (folder / "network.toml").write_text(NETWORK)
 
     def join(self, slug: str, asked: Asked, **more: str) -> None:
         named = {**PSEUDONYMS, **{ours: name for ours, (name, _) in COLUMNS.items()}}
         columns = {ours: asked.names.get(n, n) for ours, n in {**named, **more}.items()}
-        secrets = ("token", "api_key", "password")
-        source = {
-            name: {"env": "CANARY_SECRET"} if name in secrets else value
-            for name, value in asked.source.items()
-        }
+        source = {k: self._written(f"{slug}_{k}", v) for k, v in asked.source.items()}
         (self.folder / "sites" / f"{slug}.toml").write_text(
             SITE.format(
                 slug=slug,
@@ -125,6 +130,19 @@ class Network:
                 columns="\n".join(f"{k} = {_toml(v)}" for k, v in columns.items()),
             )
         )
+
+    def _written(self, name: str, value: object) -> object:
+        """A setting as the file may hold it: a secret by its name alone."""
+        if not names_a_secret(name):
+            return str(value) if isinstance(value, Path) else value
+        variable = re.sub(r"\W", "_", name).upper()
+        self.environ.setenv(variable, str(value))
+        return {"env": variable}
+
+
+@pytest.fixture
+def network(places: list[Path], monkeypatch: pytest.MonkeyPatch) -> Network:
+    return Network(places[0], monkeypatch)
 
 
 @pytest.fixture
@@ -138,7 +156,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Pat
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(tempfile, "tempdir", None)
-    for name, value in (ENVIRON | {"CANARY_SECRET": canary.SECRET}).items():
+    for name, value in ENVIRON.items():
         monkeypatch.setenv(name, value)
     quick = _http.RETRY.copy_with(total=1, backoff_factor=0.01)
     monkeypatch.setattr(_http, "RETRY", quick)
@@ -170,13 +188,14 @@ def test_a_search_finds_what_is_there(tmp_path: Path) -> None:
 
 
 def test_no_identifier_leaves_any_system(
+    network: Network,
     places: list[Path],
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    network, table = Network(places[0]), planted()
+    table = planted()
     runs: list[dict[str, tuple[int, int]]] = []
     with ExitStack() as stack:
         for slug, system in SYSTEMS.items():
@@ -193,14 +212,35 @@ def test_no_identifier_leaves_any_system(
     assert runs[0] == dict.fromkeys(SYSTEMS, (table.height, rejected))
 
 
+@pytest.mark.parametrize("server", ["sftp", "webdav-nginx", "s3"])
+def test_no_identifier_leaves_a_drop_on_a_server(
+    server: str,
+    network: Network,
+    places: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    home, table = tmp_path_factory.mktemp("drop"), planted()
+    with on_a_server(server, home, table) as asked:
+        network.join("drop", asked)
+        result = console.pull(places[0], (), Window())
+    assert not result.failures
+    (counts,) = result.datasets
+    assert (counts.read, counts.good) == (table.height, HARMLESS)
+    assert leaked(places, capfd.readouterr(), caplog) == {}
+
+
 def test_no_header_of_a_source_is_told_when_a_column_is_gone(
+    network: Network,
     places: list[Path],
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    network, table = Network(places[0]), planted()
+    table = planted()
     headed = table.head(3).with_columns(
         pl.lit("x").alias(said) for said in CANARIES.values()
     )
@@ -217,11 +257,11 @@ def test_no_header_of_a_source_is_told_when_a_column_is_gone(
 
 
 def test_what_a_break_leaves_to_go_on_from_names_nobody(
+    network: Network,
     places: list[Path],
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    network = Network(places[0])
     with breaking(planted()) as asked:
         network.join("labkey", asked)
         result = console.pull(places[0], (), Window())
@@ -232,12 +272,12 @@ def test_what_a_break_leaves_to_go_on_from_names_nobody(
 
 
 def test_no_words_of_a_server_name_anybody(
+    network: Network,
     places: list[Path],
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    network = Network(places[0])
     told = list(CANARIES.values())
     servers = {
         f"{kind}-{way}-{number}": Spiteful(told[number], way)

@@ -26,6 +26,7 @@ from connectors.standins import (
     Standin,
     serve,
 )
+from tests.connectors.places import place
 
 KEY = "id"
 SECRET = "0123456789ABCDEF0123456789ABCDEF"
@@ -60,6 +61,17 @@ def _dropped(write: Callable[[pl.DataFrame, Path], object], ending: str) -> Syst
         yield Asked({"kind": "files", "folder": str(folder)}, f"qc *.{ending}", read)
 
     return system
+
+
+@contextmanager
+def on_a_server(name: str, home: Path, table: pl.DataFrame) -> Iterator[Asked]:
+    """The same files in a drop on a real server: one of `tests.connectors.places`."""
+    with place(name, home) as drop:
+        for said, part in table.group_by("file", maintain_order=True):
+            content = part.drop("file").write_csv().encode()
+            drop.put(f"qc {str(said[0]).replace('/', '-')}.csv", content)
+        source = {"kind": "files", **drop.options}
+        yield Asked(source, "qc *.csv", {"delimiter": ","})
 
 
 def _write_workbook(frame: pl.DataFrame, path: Path) -> None:
