@@ -189,3 +189,10 @@ def _went_on(rig: Rig, address: str, pages: list[Page]) -> list[Page]:
     reading = Reading(rig, address, kept[-1].resume if kept else None)
     assert reading.error is None
     return kept + reading.pages
+
+
+def test_the_readme_shows_what_comes_of_every_fault() -> None:
+    from tests.faults.table import markdown
+    from tests.readme import chapter
+
+    assert markdown() in chapter("What breaks on the way")
