@@ -1,4 +1,4 @@
-"""The table of faults that stands in the README: `python -m tests.faults.table`."""
+"""The table of faults that stands in the README."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,3 @@ def _cell(kind: str, name: str) -> str:
         return "–"
     passing = case.outcome == "recovers" and kind in BY_FILE
     return "recovers or told" if passing else case.outcome
-
-
-if __name__ == "__main__":
-    print(markdown())
