@@ -199,6 +199,8 @@ class Sftp:
             said = f"{host} has no {what}; check `address`"
         except TimeoutError:
             said = f"{host} did not answer in time; pull again later"
+        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+            said = f"{host} broke off; nothing was kept of {what}, pull again"
         except asyncssh.SFTPError:
             said = f"{host} could not read {what}; pull again, or ask its IT"
         except (asyncssh.Error, OSError) as error:

@@ -326,7 +326,7 @@ def test_a_web_server_that_falls_silent_is_left(
     assert time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize("after", [0, 500, 3_000, 100_000])
+@pytest.mark.parametrize("after", [500, 3_000, 100_000])
 @pytest.mark.parametrize("way", [cut, stall])
 def test_an_sftp_server_that_breaks_off_or_falls_silent_is_left(
     read: Read, ssh: Served, monkeypatch: pytest.MonkeyPatch, way: Any, after: int
