@@ -139,6 +139,14 @@ def test_everything_published_passes_the_gate():
         (check_digits.is_avs, "7569217076985"),
         (check_digits.is_resident, "11010519491231002X"),
         (check_digits.is_din, "G123498654321H"),
+        (check_digits.is_bsn, "111222333"),
+        (check_digits.is_belgian, "85073003328"),
+        (check_digits.is_norwegian, "01010750160"),
+        (check_digits.is_finnish, "131052308T"),
+        (check_digits.is_danish, "2110625629"),
+        (check_digits.is_portuguese, "123456789"),
+        (check_digits.is_german, "A123456780"),
+        (check_digits.is_card, "80756000000000000000"),
     ],
 )
 def test_a_number_with_another_check_digit_is_nobodys(holds, right):
