@@ -17,6 +17,7 @@ from etl.network import NETWORK_FILE, SITES_FOLDER, Network, Site
 from etl.proposal import Guess, Table
 from etl.proposal import propose as proposed
 from etl.proposal_columns import Sample
+from etl.proposal_draft import Style
 from etl.proposal_json import as_data
 from etl.proposal_source import file_samples, site_samples
 from etl.proposal_toml import entries_text, site_text, source_text
@@ -47,6 +48,15 @@ class Asked:
         return path if path.is_file() or named else None
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """The tables looked at, the text for a site's file, and what was unreadable."""
+
+    tables: list[Table]
+    text: str
+    problems: list[str]
+
+
 def propose(asked: Asked, out: Path | None, as_json: bool) -> None:
     """Print the proposal, or write it to `out`; on stderr how sure it is."""
     if asked.dataset is not None and asked.dataset not in SENT:
@@ -54,19 +64,17 @@ def propose(asked: Asked, out: Path | None, as_json: bool) -> None:
     if out is not None and out.exists():
         raise ConfigError(f"{out} is already there and is left as it is.")
     path = asked.path
-    problems: list[str] = []
-    found = _of_file(path, asked, problems) if path else _of_site(asked, problems)
-    if not found:
-        told = "; ".join(problems) or f"{asked.target} holds no table with columns."
-        raise ConfigError(told)
-    for problem in problems:
+    proposal = _for_file(path, asked, out) if path else _for_site(asked)
+    if not proposal.tables:
+        told = "; ".join(proposal.problems)
+        raise ConfigError(told or f"{asked.target} holds no table with columns.")
+    for problem in proposal.problems:
         click.echo(f"Problem: {problem}", err=True)
     if as_json:
-        click.echo(json.dumps(as_data(found), ensure_ascii=False))
+        click.echo(json.dumps(as_data(proposal.tables), ensure_ascii=False))
     else:
-        written = _site_file(path, found, out) if path else _entries(asked, found)
-        _put(written, out)
-    for line in _summary(found):
+        _put(proposal.text, out)
+    for line in _summary(proposal.tables):
         click.echo(line, err=True)
 
 
@@ -86,17 +94,29 @@ def known_site(folder: Path, slug: str) -> tuple[Network, Site]:
     return sound.network, sound.network.sites[slug]
 
 
-def _of_file(path: Path, asked: Asked, problems: list[str]) -> list[Table]:
+def _for_file(path: Path, asked: Asked, out: Path | None) -> Proposal:
+    """A whole site file: its source is the folder that the file is in."""
+    problems: list[str] = []
     products, today = _products(asked.folder), datetime.now(UTC).date()
     samples = file_samples(path, problems)
-    return [*_tables(samples, today, asked.dataset, products)]
+    tables = [*_tables(samples, today, asked.dataset, products)]
+    slug = _slug((out or path).stem)
+    folder = path.parent.resolve()
+    shown = os.path.relpath(folder, out.parent.resolve()) if out else str(folder)
+    return Proposal(tables, site_text(tables, slug, source_text(shown)), problems)
 
 
-def _of_site(asked: Asked, problems: list[str]) -> list[Table]:
+def _for_site(asked: Asked) -> Proposal:
+    """Entries for a site's file that is there, which says how the site writes."""
     network, site = known_site(asked.folder, asked.target)
+    problems: list[str] = []
     samples = site_samples(site, asked.source, asked.location, problems)
     products = [each.product for each in network.products]
-    return [*_tables(samples, network.today(), asked.dataset, products)]
+    tables = [*_tables(samples, network.today(), asked.dataset, products)]
+    style = Style(site.style.decimal, site.style.dates)
+    name = f"{SITES_FOLDER}/{asked.target}.toml"
+    head = f"# Proposed by `pocnet map` for {name}: put below what is there.\n"
+    return Proposal(tables, head + entries_text(tables, asked.source, style), problems)
 
 
 def _tables(
@@ -114,20 +134,6 @@ def _products(folder: Path) -> list[str]:
         return []
     listed = tables(read_document(folder, NETWORK_FILE).data.get("product"))
     return [str(each["product"]) for each in listed if "product" in each]
-
-
-def _site_file(path: Path, found: list[Table], out: Path | None) -> str:
-    slug = _slug((out or path).stem)
-    here = out.parent.resolve() if out else None
-    folder = path.parent.resolve()
-    shown = os.path.relpath(folder, here) if here else str(folder)
-    return site_text(found, slug, source_text(shown))
-
-
-def _entries(asked: Asked, found: list[Table]) -> str:
-    name = f"{SITES_FOLDER}/{asked.target}.toml"
-    head = f"# Proposed by `pocnet map` for {name}: put below what is there.\n"
-    return head + entries_text(found, asked.source)
 
 
 def _slug(name: str) -> str:

@@ -47,9 +47,14 @@ def source_text(folder: str) -> str:
     return f'\n[source.main]\nkind = "files"\nfolder = {text(folder)}\n'
 
 
-def entries_text(tables: Sequence[Table], source: str | None = None) -> str:
-    """The `[[dataset]]` entries alone, for a site whose file is there already."""
-    style = common_style(tables)
+def entries_text(
+    tables: Sequence[Table], source: str | None = None, style: Style | None = None
+) -> str:
+    """The `[[dataset]]` entries alone, for a site whose file is there already.
+
+    `style` is what its [style] says: a column that is written otherwise says so.
+    """
+    style = style or common_style(tables)
     written = []
     for table in tables:
         for entry in entries(table, style):

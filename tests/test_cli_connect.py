@@ -1,9 +1,11 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from shutil import copy
 
@@ -219,3 +221,27 @@ def test_help_of_these_commands_imports_neither_polars_nor_pydantic(
     said = subprocess.run(run, capture_output=True, text=True, env=environment())
     assert said.stdout.splitlines()[-1] == "0 []"
     assert re.search(rf"Usage: pocnet {command}", said.stdout)
+
+
+def test_map_looks_at_a_table_of_a_database_where_it_is_told_which(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POCNET_KEY_TEST", "a key of the tests")
+    folder = write_network(tmp_path / "n", ("alpha",))
+    with closing(sqlite3.connect(tmp_path / "lims.sqlite")) as base, base:
+        base.execute("CREATE TABLE lots (lot_no TEXT, mfg_start TEXT, viab_pct REAL)")
+        base.execute("INSERT INTO lots VALUES ('A-1', '23/02/2026', 94.2)")
+    site = folder / "sites" / "alpha.toml"
+    head = site.read_text().partition("[[dataset]]")[0].replace('"dmy"', '"mdy"')
+    lims = f'[source.lims]\nkind = "sql"\nfile = "{tmp_path / "lims.sqlite"}"\n'
+    site.write_text(head.replace("[style]", f"{lims}[style]"))
+    with pytest.raises(ConfigError, match="Name it with --from"):
+        propose(Asked("alpha", folder, None, "lims", None), None, as_json=False)
+    propose(Asked("alpha", folder, None, "lims", "lots"), None, as_json=False)
+    batch, result = tomllib.loads(capsys.readouterr().out)["dataset"]
+    assert (batch["source"], batch["from"]) == ("lims", "lots")
+    # Its [style] says otherwise, so the column says how it is written.
+    assert batch["columns"]["started"] == {"column": "mfg_start", "dates": "dmy"}
+    assert result["each"][0]["columns"]["value"] == "viab_pct"
