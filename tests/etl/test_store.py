@@ -216,6 +216,23 @@ def test_a_list_that_lacks_more_than_half_is_told_and_not_believed(
     assert "".join(decisions(warehouse)) == "abcde"
 
 
+def test_a_list_that_lacks_half_is_believed(warehouse: Warehouse) -> None:
+    apply(warehouse, arrival(0, releases(dict.fromkeys("abcd", "released"))))
+    apply(warehouse, arrival(1, releases({}), full=False, present="ab"))
+    assert "".join(decisions(warehouse)) == "ab"
+
+
+def test_a_full_read_forgets_what_was_gone_before_it(warehouse: Warehouse) -> None:
+    everything = releases(dict.fromkeys("abc", "released"))
+    apply(
+        warehouse,
+        arrival(0, releases({}), full=False, gone=["b"]),
+        arrival(1, everything),
+        arrival(2, releases({}), full=False, present="ac"),
+    )
+    assert "".join(decisions(warehouse)) == "ac"
+
+
 def test_a_row_goes_with_the_record_that_said_it_last(warehouse: Warehouse) -> None:
     said = releases({"a": "released"})
     apply(warehouse, arrival(0, said))
