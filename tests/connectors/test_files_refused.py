@@ -245,6 +245,20 @@ def test_a_store_that_does_not_let_us_in_says_why(
         store.lenient()
 
 
+def test_a_store_shows_a_certificate_that_is_trusted_or_is_told_nothing(
+    read: Read, store: ObjectStore, tmp_path: Path
+) -> None:
+    write_certificate(tmp_path)
+    there = ("127.0.0.1", store.program.port)
+    with Proxy(there, certificate=tmp_path / "server.pem") as proxy:
+        options = store.options | {"endpoint": f"https://127.0.0.1:{proxy.port}"}
+        assert "its certificate is not trusted" in refused(read, options)
+        assert proxy.units == 0
+        trusting = options | {"ca_file": str(tmp_path / "ca.pem")}
+        [page] = read("files", trusting, "*.csv", delimiter=";")
+    assert page.frame.rows() == [("L-1", "97,5")]
+
+
 @pytest.mark.parametrize("kind", ["sftp", "webdav", "https", "s3"])
 def test_a_server_that_is_not_there_is_said(
     read: Read, closed_port: int, kind: str, ssh: Served
