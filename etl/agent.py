@@ -91,7 +91,7 @@ def _collect(
     spool = folder.data / "spool"
     sweep(spool)
     _assert_later(outbox)
-    sent = Sent(folder.data / "sent")
+    sent = Sent(folder.data / "sent.parquet")
     site = remembering(folder.site, sent.pseudonyms)
     counting = folder.agent.rules.share == "aggregates"
     window = EVERYTHING if counting else window

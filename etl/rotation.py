@@ -12,17 +12,19 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from etl.bundle import Bundle, sync
-from etl.contract.schemas import SCHEMAS, SENT
+from etl.contract.schemas import SENT
 from etl.network import Site
 from etl.pseudonym import pseudonym_columns
 from etl.store import Warehouse
 
 # In a column, or as a record's name in the place where it stood.
-_PSEUDONYM = r"^(?:record )?([a-z0-9]+-[0-9a-f]{16})(?:,|$)"
+_SAID: Final = "said"
+_PSEUDONYM: Final = r"^(?:record )?([a-z0-9]+-[0-9a-f]{16})(?:,|$)"
 
 
 def remembering(site: Site, sent: Callable[[], Iterable[str]]) -> Site:
@@ -45,46 +47,49 @@ def sent_to(warehouse: Warehouse, site: str) -> set[str]:
 
 def _known(warehouse: Warehouse, table: str, column: str, site: str) -> set[str]:
     query = (
-        f'select distinct "{column}" as said from {warehouse.table(table)} '
+        f'select distinct "{column}" as {_SAID} from {warehouse.table(table)} '
         "where sender = $site"
     )
-    return _named(warehouse.query(query, {"site": site})["said"])
+    return _named(warehouse.query(query, {"site": site})[_SAID])
 
 
 class Sent:
-    """The pseudonyms that a site has sent by itself, one a line of a file."""
+    """The pseudonyms that a site has sent by itself: a Parquet file of one column."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def pseudonyms(self) -> set[str]:
         """All that it has sent so far."""
-        if not self.path.exists():
-            return set()
-        return set(self.path.read_text(encoding="ascii").split())
+        return set(self._known())
 
     def note(self, bundle: Bundle) -> None:
         """Add what a bundle holds, before it leaves: it may have left."""
-        known = self.pseudonyms()
-        new = in_bundle(bundle) - known
-        if not new:
+        known = self._known()
+        whole = pl.concat([known, in_bundle(bundle)]).unique()
+        if len(whole) == len(known):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex}")
-        temporary.write_text("\n".join(sorted(known | new)), encoding="ascii")
+        whole.sort().to_frame().write_parquet(temporary)
         sync(temporary)
         os.replace(temporary, self.path)
 
+    def _known(self) -> pl.Series:
+        if not self.path.exists():
+            return pl.Series(_SAID, [], pl.String)
+        return pl.read_parquet(self.path, memory_map=False)[_SAID]
 
-def in_bundle(bundle: Bundle) -> set[str]:
+
+def in_bundle(bundle: Bundle) -> pl.Series:
     """Every pseudonym of a bundle: in its columns, and where a record is named."""
-    dataset = bundle.manifest.dataset
     rows, rejects = bundle.rows.lazy(), bundle.rejects.lazy()
     there = rows.collect_schema().names()
-    columns = [c for c in pseudonym_columns(dataset) if c in SCHEMAS[dataset].columns()]
-    said = [rows.select(said=c) for c in (*columns, "_ref") if c in there]
-    said.append(rejects.select(said="ref"))
-    return _named(pl.concat(said).unique().collect()["said"])
+    columns = (*pseudonym_columns(bundle.manifest.dataset), "_ref")
+    said = [rows.select(pl.col(c).alias(_SAID)) for c in columns if c in there]
+    said.append(rejects.select(pl.col("ref").alias(_SAID)))
+    told = pl.concat(said).select(pl.col(_SAID).str.extract(_PSEUDONYM))
+    return told.drop_nulls().unique().collect(engine="streaming")[_SAID]
 
 
 def _named(said: pl.Series) -> set[str]:

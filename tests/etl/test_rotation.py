@@ -91,7 +91,7 @@ def collected(folder: Path, environ: dict[str, str], sent: Sent) -> list[set[str
     found = []
     for bundle in Collection(site, {}, Window()).bundles(lambda step: None, EVENT):
         sent.note(bundle)
-        found.append(in_bundle(bundle))
+        found.append(set(in_bundle(bundle)))
     return found
 
 
@@ -99,7 +99,7 @@ def test_a_site_that_sends_for_itself_remembers_by_a_list_of_its_own(
     tmp_path: Path,
 ) -> None:
     folder = write_network(tmp_path / "network", ("alpha",))
-    sent = Sent(tmp_path / "agent" / "sent")
+    sent = Sent(tmp_path / "agent" / "sent.parquet")
     first = collected(folder, ENVIRON, sent)
     assert sent.pseudonyms() == set().union(*first) != set()
     rotated(folder)
