@@ -49,7 +49,8 @@ class Program:
 
     def kill(self) -> None:
         """Gone from one moment to the next, as when the power fails."""
-        for process in (*_below(self._process.pid), self._process.pid):
+        # First the one that would start the others again.
+        for process in (self._process.pid, *_below(self._process.pid)):
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
