@@ -7,12 +7,13 @@ alarms on average, were the expected risks the true ones.
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 import polars as pl
 
 from dashboard.analysis import over_time
-from dashboard.analysis.cells import Floats, numbers
+from dashboard.analysis.cells import numbers
 from dashboard.analysis.cusum import cusum, threshold_for
 
 Against = Literal["cusum", "adjusted"]
@@ -69,7 +70,7 @@ def _own_risk(
 def _points(part: pl.DataFrame) -> pl.DataFrame:
     """The failures of one phase: value, limit, signal, state and reason."""
     risk = numbers(part, "expected")
-    limit = threshold_for(_between(risk), ODDS_RATIO, RUN_LENGTH) if len(risk) else None
+    limit = _limit(tuple(risk[(risk > 0) & (risk < 1)]))
     drawn = cusum(part, limit or 1.0, ODDS_RATIO).with_row_index("at")
     known = pl.col("score").is_not_null() & pl.lit(limit is not None)
     none = pl.col("limits").fill_null("none") == "none"
@@ -104,7 +105,7 @@ def _listed(condition: pl.Expr, words: str) -> pl.Expr:
     return pl.when(condition).then(pl.lit([words], pl.List(pl.String))).otherwise(none)
 
 
-def _between(risk: Floats) -> Floats:
-    """The risks that say anything; one that says nothing where there is none."""
-    known = risk[(risk > 0) & (risk < 1)]
-    return known if len(known) else risk[:1] * 0
+@lru_cache(maxsize=1024)
+def _limit(risks: tuple[float, ...]) -> float | None:
+    """The limit for batches of these risks; None where no risk says anything."""
+    return threshold_for(risks, ODDS_RATIO, RUN_LENGTH) if risks else None
