@@ -9,8 +9,16 @@ import polars as pl
 import psycopg
 import pytest
 
-from connectors import ConfigError, Page, SourceError
-from connectors._dialects import MYSQL, SQLSERVER
+from connectors import (
+    ConfigError,
+    Extract,
+    Page,
+    Source,
+    SourceError,
+    open_keys,
+    open_source,
+)
+from connectors._dialects import MYSQL, POSTGRESQL, SQLSERVER
 from connectors._selection import Column
 
 Read = Callable[..., list[Page]]
@@ -294,3 +302,77 @@ def test_names_are_quoted_in_every_dialect() -> None:
     odd = Column('a`]"b', "int")
     assert MYSQL.quoted(odd.name) == '`a``]"b`'
     assert SQLSERVER.quoted(odd.name) == '[a`]]"b]'
+
+
+@pytest.fixture
+def ten_thousand(tmp_path: Path) -> Path:
+    file = tmp_path / "qc.db"
+    with closing(sqlite3.connect(file)) as base:
+        base.execute("CREATE TABLE qc (id INTEGER, lot TEXT, m TEXT)")
+        rows = [(n, f"L-{n}", "2026-01-01 10:00:00") for n in range(1, 10_001)]
+        base.executemany("INSERT INTO qc VALUES (?, ?, ?)", rows)
+        base.commit()
+    return file
+
+
+def test_sqlite_three_changed_one_new_one_gone_of_ten_thousand(
+    read: Read, ten_thousand: Path
+) -> None:
+    at = "2026-11-10 10:30:00"
+    with closing(sqlite3.connect(ten_thousand)) as base:
+        base.execute("UPDATE qc SET lot = 'x', m = ? WHERE id IN (7, 500, 9999)", [at])
+        base.execute("INSERT INTO qc VALUES (10001, 'new', ?)", [at])
+        base.execute("DELETE FROM qc WHERE id = 42")
+        base.commit()
+    where: dict[str, object] = {"file": ten_thousand}
+    since = "2026-11-10T10:34:00+00:00"
+    [page] = read("sql", where, "qc", since=since, key="id", modified="m")
+    assert page.frame.rows() == [
+        ("7", "x", at),
+        ("500", "x", at),
+        ("9999", "x", at),
+        ("10001", "new", at),
+    ]
+    assert page.resume is None
+    keys = open_keys(Source("alpha", "main", "sql", where))
+    assert keys is not None
+    listed = [r for some in keys(Extract("batch", "qc", {"key": "id"})) for r in some]
+    assert listed == [f"record {n}" for n in range(1, 10_002) if n != 42]
+
+
+def test_a_broken_sqlite_read_goes_on_by_the_keys_own_type(
+    read: Read, ten_thousand: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors._sqlite.ROWS", 4000)
+    extract = Extract("batch", "qc", {"key": "id", "modified": "m"})
+    reader = open_source(Source("alpha", "main", "sql", {"file": ten_thousand}))
+    broken = reader(extract, None)
+    got = [next(broken), next(broken)]
+    broken.close()  # type: ignore[attr-defined]
+    rest = list(reader(extract, got[-1].resume))
+    found = [ref for page in [*got, *rest] for ref in page.refs]
+    assert found == [f"record {number}" for number in range(1, 10_001)]
+    assert {page.watermark for page in [*got, *rest]} == {"2026-01-01T10:00:00+00:00"}
+
+
+def test_rows_without_a_key_are_listed_by_their_place(ten_thousand: Path) -> None:
+    keys = open_keys(Source("alpha", "main", "sql", {"file": ten_thousand}))
+    assert keys is not None
+    [refs] = keys(Extract("batch", "qc", {}))
+    assert refs.to_list()[:2] == ["row 1", "row 2"]
+
+
+def test_a_damaged_note_of_where_a_read_broke_is_not_guessed_at(
+    read: Read, ten_thousand: Path
+) -> None:
+    with pytest.raises(SourceError, match="the note of where the last pull broke off"):
+        read("sql", {"file": ten_thousand}, "qc", since="resume:{")
+
+
+def test_a_key_that_looks_like_sql_stays_a_value() -> None:
+    odd = Column("k", "text")
+    assert POSTGRESQL.literal("a'; DROP", odd) == "'a''; DROP'"
+    assert MYSQL.literal("a'\\", odd) == "_utf8mb4 X'61275c'"
+    assert SQLSERVER.literal("a'", odd) == "N'a'''"
+    assert MYSQL.literal("12", Column("k", "int")) == "12"
+    assert MYSQL.literal("12 OR 1=1", Column("k", "int")).startswith("_utf8mb4 X'")
