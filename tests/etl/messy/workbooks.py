@@ -49,8 +49,8 @@ def write_register(path: Path) -> None:
             ("U4:U5", "Nb doses"), ("V4:V5", "Matière première"),
             ("W4:W5", "Remarques"),
         ]  # fmt: skip
-        for cells, said in groups:
-            sheet.merge_range(cells, said, bold)
+        for place, said in groups:
+            sheet.merge_range(place, said, bold)
         lower = ["Nom", "Date naiss.", "Cadre réglementaire", "Cytaphérèse",
                  "Réception", "Début culture", "Récolte", "Réinjection",
                  "Viabilité %", "Pureté CD3 %", "Transduction %", "VCN",
@@ -65,7 +65,7 @@ def write_register(path: Path) -> None:
 
 
 def write_capacity(path: Path) -> None:
-    """A Spanish unit's weeks: notes on top and beside, a total at the bottom of none."""
+    """A Spanish unit's weeks, with notes on top."""
     with Workbook(path) as book:
         day = book.add_format({"num_format": "dd/mm/yyyy"})
         sheet = book.add_worksheet("Ocupación")
