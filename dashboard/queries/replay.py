@@ -19,8 +19,9 @@ from dashboard.queries.disclosure import SCOPE, disclose, scope
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 from etl.contract.schemas import SCHEMAS
-from etl.panel import Flags, Panel, Tally, demanded, failing, judged
+from etl.panel import Panel
 from etl.panel_tables import read_panel
+from etl.tally import Flags, Tally, demanded, failing, judged
 from etl.usual import counted_as
 
 OWN: Final = "own"
@@ -59,15 +60,15 @@ def replayed(
     decide.
     """
     snapshot = current()
-    chosen = _chosen(snapshot, viewer, filters, product)
-    members = _members(snapshot, product)
-    fates = {OWN: _own(chosen)}
+    chosen = tested(snapshot, viewer, filters, product)
+    members = members_of(snapshot, product)
+    fates = {OWN: as_made(chosen)}
     for name, under in specifications.items():
-        tally = _tally(members, under.said, under.literally)
+        tally = tally_of(members, under.said, under.literally)
         if tally.asked:
             fates[name] = _flags(tally, chosen)
     parts = [
-        _grouped(chosen, fate.with_columns(specification=pl.lit(name)), COUNTS[1:])
+        by_heading(chosen, fate.with_columns(specification=pl.lit(name)), COUNTS[1:])
         for name, fate in fates.items()
     ]
     return disclose(snapshot, viewer, pl.concat(parts), COUNTS)
@@ -82,22 +83,22 @@ def causes(
     nothing else.
     """
     snapshot = current()
-    chosen = _chosen(snapshot, viewer, filters, product)
-    members = _members(snapshot, product)
+    chosen = tested(snapshot, viewer, filters, product)
+    members = members_of(snapshot, product)
     here = chosen["position"].to_numpy()
-    alone = _tally(members, under.said, under.literally).cause[here]
+    alone = tally_of(members, under.said, under.literally).cause[here]
     empty = pl.DataFrame(schema=_CAUSE)
-    parts = [_grouped(chosen.clear(), empty, ("failed", "sole"))]
+    parts = [by_heading(chosen.clear(), empty, ("failed", "sole"))]
     for name, numbers in demanded(under.criteria).items():
         fails = members.failing(under, numbers)[here]
         sole = np.isin(alone, numbers)
         flags = pl.DataFrame({"cause": name, "failed": fails, "sole": sole})
-        parts.append(_grouped(chosen, flags, ("failed", "sole")))
+        parts.append(by_heading(chosen, flags, ("failed", "sole")))
     return disclose(snapshot, viewer, pl.concat(parts), ("n", "failed", "sole"))
 
 
 @dataclass(frozen=True, eq=False)
-class _Members:
+class Members:
     """A product's batches, site by site, and what each site asks of its own today."""
 
     panel: Panel
@@ -107,7 +108,7 @@ class _Members:
     def judged(self, under: Under) -> Tally:
         """Every batch under one specification."""
         parts = [
-            judged(self.panel.part(first, last), self._asked(site, under))
+            judged(self.panel.part(first, last), self.asked(site, under))
             for site, first, last in self.spans
         ]
         none = np.zeros(0, np.uint8)
@@ -121,12 +122,13 @@ class _Members:
     def failing(self, under: Under, numbers: list[int]) -> Flags:
         """The batches that fail any of these of its requirements."""
         parts = [
-            failing(self.panel.part(first, last), self._asked(site, under), numbers)
+            failing(self.panel.part(first, last), self.asked(site, under), numbers)
             for site, first, last in self.spans
         ]
         return np.concatenate([np.zeros(0, np.bool_), *parts])
 
-    def _asked(self, site: str, under: Under) -> pl.DataFrame:
+    def asked(self, site: str, under: Under) -> pl.DataFrame:
+        """What a specification asks of a site: in the cells in which it counts."""
         own = self.own.get(site)
         if under.literally or own is None:
             return under.criteria
@@ -134,7 +136,8 @@ class _Members:
 
 
 @lru_cache(maxsize=_PRODUCTS_KEPT)
-def _members(snapshot: Snapshot, product: str) -> _Members:
+def members_of(snapshot: Snapshot, product: str) -> Members:
+    """The panel of a product, read once from each snapshot."""
     batches = snapshot.rows(
         "select site, min(position), max(position) + 1 from replay_batch"
         " where product = $product group by site order by min(position)",
@@ -147,7 +150,7 @@ def _members(snapshot: Snapshot, product: str) -> _Members:
         {"product": product, "day": snapshot.as_of},
     )
     held = versions.in_force(criteria).partition_by("site", as_dict=True)
-    return _Members(
+    return Members(
         read_panel(snapshot.rows, product),
         tuple(batches.iter_rows()),
         {str(site): rows for (site,), rows in held.items()},
@@ -155,15 +158,15 @@ def _members(snapshot: Snapshot, product: str) -> _Members:
 
 
 @lru_cache(maxsize=_TALLIES_KEPT)
-def _tally(
-    members: _Members, said: tuple[tuple[object, ...], ...], literally: bool
+def tally_of(
+    members: Members, said: tuple[tuple[object, ...], ...], literally: bool
 ) -> Tally:
     """Kept by what is asked: viewers and filters only choose from it."""
     criteria = pl.DataFrame([*said], schema=_SPECIFICATION, orient="row")
     return members.judged(Under(criteria, literally))
 
 
-def _chosen(
+def tested(
     snapshot: Snapshot, viewer: Viewer, filters: Filters, product: str
 ) -> pl.DataFrame:
     """The batches to be judged: position in the panel, heading, fate by own criteria.
@@ -205,7 +208,7 @@ def _flags(tally: Tally, chosen: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _own(chosen: pl.DataFrame) -> pl.DataFrame:
+def as_made(chosen: pl.DataFrame) -> pl.DataFrame:
     """As judged result by result when the run published, by the version in force."""
     failed, unknown = pl.col("failed"), pl.col("undetermined")
     return chosen.select(
@@ -216,7 +219,7 @@ def _own(chosen: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _grouped(
+def by_heading(
     chosen: pl.DataFrame, flags: pl.DataFrame, columns: tuple[str, ...]
 ) -> pl.DataFrame:
     """The flags' sums by heading, and by what they are about (their other column)."""

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 
 from etl.contract.schemas import SCHEMAS
-from etl.panel import Intervals, Panel, Question, Words, judged, questions
+from etl.panel import Intervals, Panel, Question, Words, questions
+from etl.tally import judged
 
 BATCHES = 1_000_000
 TESTS = 12

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl import panel as arrays
+from etl import tally as arrays
 from etl.outcome import batch_outcomes
-from etl.panel import judged, panel, questions
+from etl.panel import panel, questions
 from etl.replay import judge
+from etl.tally import judged
 from tests.etl.judging import batch, criterion, frame, result
 from tests.etl.test_replay_reference import (
     ASSIGNMENT,
