@@ -7,6 +7,7 @@ state data or zero; with none, it draws a sentence that says why.
 from dashboard.figures.bars import pareto, stacked_bars
 from dashboard.figures.canvas import empty
 from dashboard.figures.caterpillar import caterpillar
+from dashboard.figures.frontier import frontier
 from dashboard.figures.funnel import funnel
 from dashboard.figures.matrix import matrix
 from dashboard.figures.parts import parts
@@ -25,6 +26,7 @@ from dashboard.figures.waterfall import waterfall
 __all__ = [
     "caterpillar",
     "empty",
+    "frontier",
     "funnel",
     "histogram",
     "matrix",

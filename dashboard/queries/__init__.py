@@ -16,6 +16,15 @@ from dashboard.queries.batches import (
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
 from dashboard.queries.criteria import agreement, criteria
 from dashboard.queries.disclosure import POOLS, audience_rule
+from dashboard.queries.draft import COUNTS as DRAFT_COUNTS
+from dashboard.queries.draft import (
+    Draft,
+    draft_causes,
+    draft_limits,
+    draft_quantiles,
+    drafted,
+    limits_in_use,
+)
 from dashboard.queries.listing import batches
 from dashboard.queries.lots import listed_lots
 from dashboard.queries.network import (
@@ -61,6 +70,8 @@ from dashboard.queries.snapshot import (
 
 __all__ = [
     "OWN_SPECIFICATION",
+    "DRAFT_COUNTS",
+    "Draft",
     "POOLS",
     "REPLAY_COUNTS",
     "Under",
@@ -82,6 +93,10 @@ __all__ = [
     "criteria",
     "current",
     "discordances",
+    "draft_causes",
+    "draft_limits",
+    "draft_quantiles",
+    "drafted",
     "durations",
     "events",
     "failures",
@@ -89,6 +104,7 @@ __all__ = [
     "first_attempts",
     "headings",
     "laboratory_days",
+    "limits_in_use",
     "listed_lots",
     "losses",
     "milestones",

@@ -17,6 +17,7 @@ PAGES = (
     "/turnaround",
     "/harmonisation",
     "/replay",
+    "/draft",
     "/capacity",
     "/quality",
     "/site",

@@ -1,0 +1,71 @@
+"""A draft in a browser: keys move limits, the address keeps them, Back restores."""
+
+import re
+import sys
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Opener
+
+AT = "/draft?product=car-t-cd19&base=consensus"
+SITES = "#draft-sites > .sentence"
+
+
+def test_a_key_moves_a_limit_the_figures_and_the_address_and_back_restores_them(
+    dashboard: str, visiting: Opener
+) -> None:
+    with visiting(f"{dashboard}{AT}&limits=viability:87") as visit:
+        page = visit.page
+        slider = page.get_by_role("slider", name="Viability")
+        before = page.locator(SITES).inner_text()
+        slider.focus()
+        began = time.perf_counter()
+        slider.press("ArrowRight")
+        expect(page.locator(SITES)).not_to_have_text(before)
+        took = time.perf_counter() - began
+        sys.stdout.write(f"key press to new figures: {1000 * took:.0f} ms\n")
+        page.wait_for_url(re.compile(r"limits=viability(:|%3A)88"))
+        expect(page.locator(".lever-said", has_text="≥ 88 %")).to_be_visible()
+        expect(slider).to_be_focused()
+        after = page.locator(SITES).inner_text()
+        page.wait_for_timeout(1100)
+        slider.press("ArrowRight")
+        page.wait_for_url(re.compile(r"limits=viability(:|%3A)89"))
+        page.go_back()
+        page.wait_for_url(re.compile(r"limits=viability(:|%3A)88"))
+        expect(page.locator(SITES)).to_have_text(after)
+        expect(page.get_by_role("slider", name="Viability")).to_have_value("88")
+        page.go_back()
+        expect(page.locator(SITES)).to_have_text(before)
+        expect(page.get_by_role("slider", name="Viability")).to_have_value("87")
+        assert visit.errors == []
+
+
+def test_a_slide_without_a_pause_is_one_step_back(
+    dashboard: str, visiting: Opener
+) -> None:
+    with visiting(f"{dashboard}{AT}") as visit:
+        page = visit.page
+        slider = page.get_by_role("slider", name="Vector copy")
+        slider.focus()
+        for limit in ("4.5", "4", "3.5"):
+            slider.press("ArrowLeft")
+            page.wait_for_url(re.compile(rf"limits=vcn(:|%3A){re.escape(limit)}(&|$)"))
+        page.go_back()
+        page.wait_for_url(re.compile(r"^(?!.*limits=vcn(:|%3A)3)"))
+        assert visit.errors == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_moved_draft_is_readable_at_every_width(
+    dashboard: str, visiting: Opener, width: int, dark: bool
+) -> None:
+    asked = f"{dashboard}{AT}&limits=viability:88,vcn:4"
+    with visiting(asked, width, dark=dark) as visit:
+        visit.picture(f"draft-{width}{'-dark' if dark else ''}")
+        assert visit.violations() == []
+        assert not visit.overflows()
+        assert visit.errors == []
