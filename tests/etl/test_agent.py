@@ -258,7 +258,15 @@ sent(Path(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("at", ["put", "deliver", "settle", "clear"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "put",
+        "settle",
+        pytest.param("deliver", marks=pytest.mark.slow),
+        pytest.param("clear", marks=pytest.mark.slow),
+    ],
+)
 def test_an_agent_that_is_killed_anywhere_loses_nothing_and_repeats_nothing(
     site: Path,
     carried: Path,

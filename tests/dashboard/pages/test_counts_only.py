@@ -143,6 +143,7 @@ def test_what_only_the_whole_network_can_judge_is_not_reported_and_not_zero(
     assert row["state"] == "not_reported"
 
 
+@pytest.mark.slow
 def test_every_figure_of_every_page_can_be_drawn(by_counts: Path) -> None:
     app._import_pages()
     with asked(by_counts) as filters:
