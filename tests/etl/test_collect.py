@@ -1,10 +1,11 @@
 """Sites asked over HTTP by servers that break, dribble and forget."""
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,11 +96,14 @@ def ask_over_http(folder: Path, site: str, url: str, more: str = "") -> None:
         f'kind = "files"\nfolder = "../drops/{site}"\n',
         SETTINGS.format(url=url),
     )
+    keep_batches_only(folder, site)
+    edit(folder, site, '"batches*.csv"', f'"/batches"\n{READ.format(more=more)}')
+
+
+def keep_batches_only(folder: Path, site: str) -> None:
     path = folder / "sites" / f"{site}.toml"
     text = path.read_text()
-    text = text[: text.index('[[dataset]]\nname = "release"')]
-    path.write_text(text)
-    edit(folder, site, '"batches*.csv"', f'"/batches"\n{READ.format(more=more)}')
+    path.write_text(text[: text.index('[[dataset]]\nname = "release"')])
 
 
 def batches(count: int) -> dict[str, str]:
@@ -194,6 +198,30 @@ def test_without_keys_of_its_own_a_source_is_read_in_full_once_a_week(
         result = pulled(folder, "beta")
     assert result.failures == ()
     assert known(result)["beta"] == 39
+
+
+def test_a_table_without_a_key_is_read_in_full_once_a_week(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "drops" / "beta.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute('create table lots (Batch, Start, Harvest, "End", Path, at)')
+        database.executemany(
+            "insert into lots values (?, '03/08/2026', null, null, 'EC', ?)",
+            [(f"lot-{n}", f"2026-11-0{n}T00:00:00Z") for n in (1, 2, 3, 4)],
+        )
+    edit(folder, "beta", 'kind = "files"\nfolder = "../drops/beta"',
+         f'kind = "sql"\nfile = "{path}"')  # fmt: skip
+    keep_batches_only(folder, "beta")
+    edit(folder, "beta", '"batches*.csv"', '"lots"\nread = { modified = "at" }')
+    assert known(pulled(folder, "beta"))["beta"] == 4
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("delete from lots where Batch = 'lot-2'")
+    assert known(pulled(folder, "beta"))["beta"] == 4
+    a_week_later(folder, monkeypatch)
+    result = pulled(folder, "beta")
+    assert result.failures == ()
+    assert known(result)["beta"] == 3
 
 
 def test_a_slow_site_holds_nobody_up_and_is_given_up_in_time(folder: Path) -> None:
