@@ -4,7 +4,7 @@ Taken from what national statistics list as frequent among the living, not from 
 lists that the gate searches with. `SELDOM` are forenames further down, which measure
 what such lists miss; `RARE` are surnames nobody could list.
 """
-# ruff: noqa: E501, SIM905
+# ruff: noqa: E501
 
 COMMON = {
     "es": (
