@@ -25,7 +25,7 @@ from etl.network import SITES_FOLDER
 from etl.outbox import Outbox
 from etl.package import pack
 from etl.receipt import Receipt
-from etl.rotation import Sent, remembering
+from etl.rotation import SENT_LIST, Sent, remembering
 from etl.signature import Claim, sign
 from etl.site_folder import SiteFolder
 from etl.spool import sweep
@@ -91,7 +91,7 @@ def _collect(
     spool = folder.data / "spool"
     sweep(spool)
     _assert_later(outbox)
-    sent = Sent(folder.data / "sent.parquet")
+    sent = Sent(folder.data / SENT_LIST)
     site = remembering(folder.site, sent.pseudonyms)
     counting = folder.agent.rules.share == "aggregates"
     window = EVERYTHING if counting else window

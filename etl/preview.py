@@ -21,6 +21,7 @@ from etl.entry import Entry, Start
 from etl.mapping import sender_column
 from etl.network import Site
 from etl.pseudonym import pseudonym_columns
+from etl.rotation import SENT_LIST, Sent, remembering
 from etl.settings import ColumnRule, DatasetRules
 from etl.site_folder import SiteFolder
 
@@ -59,7 +60,8 @@ def previews(folder: SiteFolder) -> Iterator[Preview]:
 
     Where counts leave, all batches are read to be counted, and only the counts shown.
     """
-    site, counting = folder.site, folder.agent.rules.share == "aggregates"
+    site = remembering(folder.site, Sent(folder.data / SENT_LIST).pseudonyms)
+    counting = folder.agent.rules.share == "aggregates"
     for rules in site.datasets:
         if not (counting and rules.name in BATCH_LEVEL):
             yield _preview(site, rules)

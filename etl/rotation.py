@@ -24,6 +24,8 @@ from etl.store import Warehouse
 
 # In a column, or as a record's name in the place where it stood.
 _SAID: Final = "said"
+# Beside the outbox of a site that sends for itself.
+SENT_LIST: Final = "sent.parquet"
 _PSEUDONYM: Final = r"^(?:record )?([a-z0-9]+-[0-9a-f]{16})(?:,|$)"
 
 

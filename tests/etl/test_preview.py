@@ -1,10 +1,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from connectors import ConfigError
 from etl.preview import Preview, previews
+from etl.rotation import SENT_LIST
 from etl.site_folder import load_site
 from tests.etl.agents import AT_SITE, loaded, site_folder
 from tests.etl.drops import edit
@@ -47,6 +49,20 @@ def test_every_column_that_would_leave_is_shown_with_what_is_done_to_it(
     }
     assert set(batch.rows.columns) == set(told)
     assert batch.rows.height == 3
+
+
+def test_a_dry_run_keeps_the_names_under_which_batches_were_sent(site: Path) -> None:
+    before = shown(site)["batch"].rows["batch"].to_list()
+    data = loaded(site).data
+    data.mkdir(parents=True)
+    pl.DataFrame({"said": before[:1]}).write_parquet(data / SENT_LIST)
+    old = 'key = { env = "POCNET_KEY_AT_ALPHA" }\nkey_id = "k1"\n'
+    new = 'key = { env = "POCNET_KEY_NEW" }\nkey_id = "k2"\n'
+    edit(site, "alpha", old, f"{new}[[privacy.former]]\n{old}")
+    renewed = loaded(site, {"POCNET_KEY_NEW": "another key of the tests"})
+    after = {each.dataset: each for each in previews(renewed)}["batch"].rows["batch"]
+    assert after[0] == before[0]
+    assert [name[:3] for name in after[1:]] == ["k2-", "k2-"]
 
 
 def test_a_dry_run_says_what_is_coarsened(site: Path) -> None:
