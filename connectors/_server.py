@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from threading import Event, Thread
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -22,10 +21,10 @@ from connectors._errors import SourceError
 from connectors._page import ROWS, Source
 from connectors._selection import Column, Place, Selection
 from connectors._text import blank_to_null
+from connectors._told import Told
 
 USUAL_SECONDS = 1.5
 CONNECT_SECONDS = 10.0
-SILENT_SECONDS = 300.0
 
 ONE_CONNECTION = """
 import sys, connectorx
@@ -35,8 +34,6 @@ except BaseException as error:
     print(error)
     sys.exit(1)
 """
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -117,18 +114,46 @@ class DatabaseServer:
             for batch in self._stream(statement):
                 yield blank_to_null(batch), None
             return
-        told: _Told[pl.DataFrame] | None = self._page(location, selection)
+        told: Told[pl.DataFrame] | None = self._page(location, selection)
         while told is not None:
             page = told.value(self._failed)
+            full = page.height == ROWS
+            page = self._whole_keys(page, location, selection) if full else page
             place = self._place(page, selection)
-            more = replace(selection, after=place)
-            told = self._page(location, more) if page.height == ROWS else None
+            told = (
+                self._page(location, replace(selection, after=place)) if full else None
+            )
             if page.height:
                 yield blank_to_null(page), place
         yield blank_to_null(self._keyless(location, selection)), None
 
-    def _page(self, location: str, selection: Selection) -> _Told[pl.DataFrame]:
+    def _page(self, location: str, selection: Selection) -> Told[pl.DataFrame]:
         return self._table(self._dialect.select(location, selection, self._zone, ROWS))
+
+    def _whole_keys(
+        self, page: pl.DataFrame, location: str, selection: Selection
+    ) -> pl.DataFrame:
+        """A full page without its last key, whose other rows the next page may hold.
+
+        What a database may take for equal (A and a, e and é) counts as equal.
+        """
+        alike = [
+            pl.col(column.name)
+            .str.to_lowercase()
+            .str.normalize("NFKD")
+            .str.replace_all(r"\p{M}", "")
+            .str.strip_chars_end(" ")
+            for column in selection.order
+        ]
+        last = pl.all_horizontal(each.eq_missing(each.last()) for each in alike)
+        before = page.filter(~last)
+        if before.is_empty():
+            raise self._source.error(
+                f"{location} has {ROWS:,} rows or more with the same "
+                f"{selection.order[-1].name}; name a column in read.key that tells "
+                f"its rows apart"
+            )
+        return before
 
     def _place(self, page: pl.DataFrame, selection: Selection) -> Place | None:
         names = [column.name for column in selection.order]
@@ -184,10 +209,10 @@ class DatabaseServer:
         if said.returncode:
             raise self._failed(said.stdout)
 
-    def _table(self, statement: str) -> _Told[pl.DataFrame]:
+    def _table(self, statement: str) -> Told[pl.DataFrame]:
         """A whole answer; connectorx lets other threads run while it is under way."""
         read = self._reading(statement, return_type="arrow")
-        return _Told(lambda: pl.DataFrame(pl.from_arrow(read())))
+        return Told(lambda: pl.DataFrame(pl.from_arrow(read())))
 
     def _stream(self, statement: str) -> Iterator[pl.DataFrame]:
         """An answer of any size, in batches.
@@ -230,36 +255,6 @@ class DatabaseServer:
         return self._source.error(
             f"{where} failed ({_reason(message)}); check the view there, and pull again"
         )
-
-
-class _Told(Generic[Value]):
-    """An answer under way in a thread of its own, so that waiting for it can end."""
-
-    def __init__(self, ask: Callable[[], Value]) -> None:
-        self._value: Value | None = None
-        self._wrong: str | None = "no answer"
-        self._ended = Event()
-        Thread(target=self._run, args=(ask,), daemon=True).start()
-
-    def _run(self, ask: Callable[[], Value]) -> None:
-        try:
-            self._value, self._wrong = ask(), None
-        except BaseException as error:
-            # A panic in connectorx is no Exception.
-            self._wrong = str(error) or type(error).__name__
-        self._ended.set()
-
-    def within(self, seconds: float) -> bool:
-        """Whether it ends in so many seconds."""
-        return self._ended.wait(seconds)
-
-    def value(self, failed: Callable[[str], SourceError]) -> Value:
-        """The answer, or a SourceError made by `failed` from what went wrong."""
-        if not self.within(SILENT_SECONDS):
-            raise failed(f"no answer in {SILENT_SECONDS:.0f} seconds")
-        if self._value is None:
-            raise failed(str(self._wrong))
-        return self._value
 
 
 def _connectorx() -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -14,6 +15,8 @@ import polars as pl
 from connectors._page import ROWS, Source
 from connectors._selection import Column, Place, Selection
 from connectors._text import text_frame
+
+Row = tuple[Any, ...]
 
 
 class SqliteDatabase:
@@ -67,10 +70,17 @@ class SqliteDatabase:
             statement += f" ORDER BY {key}"
         names = [column.name for column in selection.columns]
         with self._opened() as base, closing(base.execute(statement, bound)) as cursor:
+            held: list[Row] = []
             while batch := cursor.fetchmany(ROWS):
-                last = batch[-1][-1]
-                place = (last,) if isinstance(last, int | float | str) else None
-                yield text_frame(names, [row[:-1] for row in batch]), place
+                # The other rows of the last key may come with the next batch.
+                cut = order and len(batch) == ROWS
+                done = [row for row in batch if not cut or row[-1] != batch[-1][-1]]
+                if done:
+                    yield _told(names, held + done)
+                    held = []
+                held += batch[len(done) :]
+            if held:
+                yield _told(names, held)
 
     def _conditions(
         self, selection: Selection, key: str
@@ -105,6 +115,14 @@ class SqliteDatabase:
                 f"{self._file.name} cannot be read as a SQLite database ({error}); "
                 f"check that it is one, and that no program holds it"
             ) from None
+
+
+def _told(
+    names: Sequence[str], rows: Sequence[Row]
+) -> tuple[pl.DataFrame, Place | None]:
+    last = rows[-1][-1]
+    place = (last,) if isinstance(last, int | float | str) else None
+    return text_frame(names, [row[:-1] for row in rows]), place
 
 
 def _quoted(name: str) -> str:

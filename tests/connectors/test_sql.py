@@ -376,3 +376,21 @@ def test_a_key_that_looks_like_sql_stays_a_value() -> None:
     assert SQLSERVER.literal("a'", odd) == "N'a'''"
     assert MYSQL.literal("12", Column("k", "int")) == "12"
     assert MYSQL.literal("12 OR 1=1", Column("k", "int")).startswith("_utf8mb4 X'")
+
+
+def test_no_row_of_a_key_with_several_is_lost_in_a_broken_sqlite_read(
+    ten_thousand: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors._sqlite.ROWS", 1000)
+    with closing(sqlite3.connect(ten_thousand)) as base:
+        base.execute("UPDATE qc SET lot = 'L-' || (id / 700)")
+        base.commit()
+    extract = Extract("batch", "qc", {"key": "lot"})
+    reader = open_source(Source("alpha", "main", "sql", {"file": ten_thousand}))
+    whole = [n for page in reader(extract, None) for n in page.frame["id"]]
+    assert sorted(whole, key=int) == [str(n) for n in range(1, 10_001)]
+    broken = reader(extract, None)
+    got = [next(broken), next(broken), next(broken)]
+    rest = list(reader(extract, got[-1].resume))
+    found = [n for page in [*got, *rest] for n in page.frame["id"]]
+    assert sorted(found, key=int) == sorted(whole, key=int)

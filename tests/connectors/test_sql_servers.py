@@ -190,11 +190,11 @@ def test_rows_that_bear_no_time_or_no_key_are_read_too(read: Read, base: Base) -
         found = refs(pages)
         assert len(found) == len(set(found)) == 3003
         assert keys <= set(found)
-        place = next(page.resume for page in pages if page.resume)
+        place = pages[0].resume
         rest = read(
             "sql", base.options, "odd", since=place, key="id", modified="modified"
         )
-        assert refs(rest) == found[1000:]
+        assert refs(rest) == found[pages[0].frame.height :]
 
 
 def test_a_wrong_password_is_told_at_once_without_it(read: Read, base: Base) -> None:
@@ -209,7 +209,7 @@ def test_a_server_that_falls_silent_is_given_up_and_holds_nobody(
     read: Read, base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base.table("silent", 10)
-    monkeypatch.setattr("connectors._server.SILENT_SECONDS", 1.5)
+    monkeypatch.setattr("connectors._told.SILENT_SECONDS", 1.5)
     asleep = "pg_sleep(8)::text" if base.zoned else "SLEEP(8)"
     base.run("DROP VIEW IF EXISTS sleeping")
     base.run(f"CREATE VIEW sleeping AS SELECT id, {asleep} AS z FROM silent")
@@ -231,3 +231,29 @@ def test_the_servers_clock_is_told(base: Base) -> None:
     there = clock(Source("alpha", "lims", "sql", base.options))
     assert there is not None
     assert abs((datetime.now(UTC) - there).total_seconds()) < 60
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_no_row_of_a_key_with_several_is_lost_between_pages(
+    read: Read, base: Base
+) -> None:
+    base.run("DROP TABLE IF EXISTS several")
+    base.run("CREATE TABLE several (batch varchar(9), n int)")
+    values = [f"('B{n // 7:04}', {n})" for n in range(5000)]
+    base.run(f"INSERT INTO several VALUES {', '.join(values)}")
+    pages = read("sql", base.options, "several", key="batch")
+    found = [n for page in pages for n in page.frame["n"]]
+    assert sorted(found, key=int) == [str(n) for n in range(5000)]
+    place = pages[1].resume
+    rest = read("sql", base.options, "several", since=place, key="batch")
+    resumed = found[: sum(page.frame.height for page in pages[:2])]
+    resumed += [n for page in rest for n in page.frame["n"]]
+    assert sorted(resumed, key=int) == sorted(found, key=int)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_key_that_tells_nothing_apart_is_refused(read: Read, base: Base) -> None:
+    base.table("alike", 1500)
+    base.run("UPDATE alike SET batch = 'B-1'")
+    with pytest.raises(SourceError, match="rows or more with the same batch; name a"):
+        read("sql", base.options, "alike", key="batch")

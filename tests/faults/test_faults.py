@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors import Page, SourceError, _drop, _drop_sftp, _http, _server
+from connectors import Page, SourceError, _drop, _drop_sftp, _http, _server, _told
 from tests.faults import rigs
 from tests.faults.cases import Case, http_cases, socket_cases
 from tests.faults.proxy import Proxy
@@ -34,7 +34,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_http, "MAX_BYTES", LARGEST)
     monkeypatch.setattr(_drop, "PATIENCE", 2.0)
     monkeypatch.setattr(_drop_sftp, "SECONDS", 2.0)
-    monkeypatch.setattr(_server, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(_told, "SILENT_SECONDS", 2.0)
     monkeypatch.setattr(_server, "CONNECT_SECONDS", 2.0)
 
 
