@@ -19,8 +19,11 @@
   // Dash compares addresses with the last one it wrote and would miss a step back.
   window.addEventListener("popstate", () => {
     last = 0;
-    if (window.location.pathname !== "/draft") return;
-    window.dash_clientside.set_props("_pages_location", { search: window.location.search });
+    const { pathname, search, hash, href } = window.location;
+    if (pathname !== "/draft") return;
+    // All of it: a Location that knows half of the address puts the other half back.
+    window.dash_clientside.set_props("_pages_location", { pathname, search, hash, href });
+    window.dash_clientside.set_props("address", { pathname, search, hash, href });
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, { draft: { keep } });

@@ -20,11 +20,11 @@ _ENDS: Final[tuple[End, ...]] = ("low", "high")
 # A limit is moved in so many steps of its power of ten: 0.05 EU/mL, 0.5 copies.
 _STEPS: Final = 20
 _CELLS: Final = {
-    "cells": "of all cells",
-    "all_cells": "of all cells",
-    "tnc": "of TNC",
+    "cells": "all cells",
+    "all_cells": "all cells",
+    "tnc": "TNC",
     "car_positive": "CAR+ cells",
-    "cd45_cd3": "of CD45+ CD3+ cells",
+    "cd45_cd3": "CD45+ CD3+ cells",
 }
 
 
@@ -66,8 +66,9 @@ class Lever:
     def name(self) -> str:
         """What is moved, in words."""
         ends = {"low": ", at least", "high": ", at most"}
+        cells = self.item.population
         of = (
-            f" of {_plain(self.item.population)}" if self.item.population != "-" else ""
+            "" if cells in ("-", "product") else f", {_CELLS.get(cells, _plain(cells))}"
         )
         end = ends[self.end] if self.item.operator == "between" else ""
         return f"{title(self.item.parameter)}{of}{end}"
