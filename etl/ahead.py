@@ -20,7 +20,7 @@ from connectors import Page, PocnetError
 BULK: Final = 50_000
 # Seconds for which small pages are gathered.
 PATIENCE: Final = 2.0
-_AHEAD: Final = 2
+_AHEAD: Final = 1
 _TICK: Final = 0.25
 
 

@@ -5,9 +5,7 @@ of two that differ the later one stands, because a correction supersedes what it
 corrects.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -21,6 +19,7 @@ from etl.fold import Arrival, Slice
 from etl.guard import shown
 from etl.mapping import REJECT_SCHEMA
 from etl.network import Network
+from etl.pieces import pieces, two_by_two
 from etl.reading import Reading, Typed, read_rows
 from etl.sentences import bound, not_owned, unknown_product
 
@@ -89,7 +88,7 @@ def _slices(bundle: Bundle, network: Network) -> Iterator[Slice]:
         manifest.site, [part.styles for part in manifest.parts], network.today()
     )
     known = _known(network, manifest.site)
-    for rejects in bundle.rejects.collect_batches(chunk_size=SLICE):
+    for rejects in pieces(bundle.rejects, SLICE):
         told = rejects.select(*REJECT_SCHEMA, _entry(rejects["row"], manifest))
         yield Slice(pl.DataFrame(), told)
 
@@ -100,28 +99,7 @@ def _slices(bundle: Bundle, network: Network) -> Iterator[Slice]:
             rejects.with_columns(_entry(rejects["row"], manifest)),
         )
 
-    yield from _by_two(judge, _pieces(bundle.rows))
-
-
-def _pieces(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """The rows a slice at a time, none read before it is due."""
-    height = rows.select(pl.len()).collect().item()
-    for first in range(0, height, SLICE):
-        yield rows.slice(first, SLICE).collect()
-
-
-def _by_two(
-    judge: Callable[[pl.DataFrame], Slice], batches: Iterator[pl.DataFrame]
-) -> Iterator[Slice]:
-    """The slices in their order, the next one judged while one is being used."""
-    with ThreadPoolExecutor(2) as pool:
-        ahead: deque[Future[Slice]] = deque()
-        for rows in batches:
-            ahead.append(pool.submit(judge, rows))
-            if len(ahead) == 2:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+    yield from two_by_two(judge, pieces(bundle.rows, SLICE))
 
 
 def _entry(rows: pl.Series, manifest: Manifest) -> pl.Series:
