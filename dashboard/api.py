@@ -12,11 +12,12 @@ from typing import Annotated, Any
 import polars as pl
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from dashboard import card, export, metrics, queries
+from dashboard import card, export, metrics, minutes, queries
 from dashboard.filters import Filters, parse
 from dashboard.viewer import current_request, current_viewer
 
 router = APIRouter()
+router.include_router(minutes.router)
 
 
 def asked(

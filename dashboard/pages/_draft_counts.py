@@ -1,5 +1,6 @@
 """What a draft makes of each site's batches, and which tests decide alone."""
 
+from collections.abc import Callable
 from typing import Final
 
 import plotly.graph_objects as go
@@ -22,7 +23,7 @@ _PARTS: Final = {
     "undetermined": "undetermined",
 }
 _TOLD: Final = pl.col("state").is_in(["data", "zero"])
-_NONE: Final = pl.DataFrame(
+NONE: Final = pl.DataFrame(
     schema={
         **dict.fromkeys(("site", "state", "reason", "against"), pl.String),
         **dict.fromkeys((*queries.DRAFT_COUNTS, "still"), pl.Int64),
@@ -44,15 +45,20 @@ def sites(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """
     found = drafting(viewer, filters)
     if found is None:
-        return _NONE
+        return NONE
     rows = queries.drafted(viewer, filters, found.product, found.draft)
+    return with_shares(rows, found.against)
+
+
+def with_shares(rows: pl.DataFrame, against: str) -> pl.DataFrame:
+    """The answer of `drafted` with the shares that fail, and what it is `against`."""
     after, unknown = pl.col("after"), pl.col("undetermined")
     share = pl.when(pl.col("n") > 0)
     return rows.sort("site").with_columns(
         share.then(after / pl.col("n")).alias("best"),
         share.then((after + unknown) / pl.col("n")).alias("worst"),
         (after - pl.col("lost")).alias("still"),
-        pl.lit(found.against).alias("against"),
+        pl.lit(against).alias("against"),
     )
 
 
@@ -158,11 +164,14 @@ def tested_count(frame: pl.DataFrame) -> str:
     return f"n = {written(max(n, default=0), 'count')} tested batches"
 
 
-CARDS: Final = (
-    Card(
-        "draft-sites",
-        "What the draft makes of each site's batches",
-        sites,
+def site_card(
+    id_: str, title_: str, frame: Callable[[Viewer, Filters], pl.DataFrame]
+) -> Card:
+    """The figure of what a draft, of whichever page, makes of each site's batches."""
+    return Card(
+        id_,
+        title_,
+        frame,
         _sites_said,
         _sites_drawn,
         (
@@ -184,7 +193,11 @@ CARDS: Final = (
         " one by one are answered as a specification in use has it, with one limit at"
         " most moved to another in use: between small steps, single batches would"
         " show.",
-    ),
+    )
+
+
+CARDS: Final = (
+    site_card("draft-sites", "What the draft makes of each site's batches", sites),
     Card(
         "draft-tests",
         "Limits, and which test decides alone",

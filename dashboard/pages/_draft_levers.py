@@ -153,7 +153,7 @@ def _moved(
 ) -> tuple[object, ...]:
     """The figures of the moved draft, what the sliders say, and its address."""
     request = current_request()
-    before = _asked(query)
+    before = from_query(query)
     found = drafting(request.viewer, before)
     if found is None or not isinstance(ctx.triggered_id, dict):
         return *(dash.no_update,) * len(CARDS), [dash.no_update] * len(ids), query
@@ -168,7 +168,8 @@ def _moved(
     return *(each.children for each in drawn), said, filters.to_query()
 
 
-def _asked(query: str) -> Filters:
+def from_query(query: str) -> Filters:
+    """The filters of an address, as the page had them."""
     found, _ = parse(
         dict(parse_qsl(query.lstrip("?"))), current_request().about.choices
     )

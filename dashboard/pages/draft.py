@@ -1,6 +1,6 @@
 """Draft a common specification: move a limit and see what becomes of the batches."""
 
-from dashboard.pages import _draft_levers
+from dashboard.pages import _draft_levers, _draft_save
 from dashboard.pages._drafting import PATH
 from dashboard.shell import Page, register
 
@@ -15,5 +15,6 @@ register(
         shown=("product", "region", "site"),
         top=_draft_levers.top,
         cards=_draft_levers.CARDS,
+        foot=_draft_save.foot,
     ),
 )

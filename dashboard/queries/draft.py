@@ -236,7 +236,8 @@ class _Telling:
         if not _demands(draft.start.criteria) <= _demands(seen):
             return None
         if not draft.moved:
-            return [draft.start]
+            alike = _demands(draft.start.criteria) == _demands(draft.after.criteria)
+            return [draft.start] if alike else None
         if len(draft.moved) > 1:
             return None
         (row, end) = draft.moved[0]

@@ -1,0 +1,218 @@
+"""A proposal as a table for a working group's minutes: a workbook, or a page to print.
+
+Both are written from the same rows, as the viewer who asks may see them.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Final
+
+import xlsxwriter
+from fastapi import APIRouter, HTTPException, Response
+from fpdf import FPDF
+from fpdf.fonts import FontFace
+
+from dashboard import proposals, queries
+from dashboard.analysis.wording import title
+from dashboard.components import written
+from dashboard.filters import Filters
+from dashboard.names import site_name, words
+from dashboard.proposals import VOTES, Proposal
+from dashboard.queries import Draft, Under
+from dashboard.viewer import Viewer, current_request
+
+router = APIRouter()
+
+_WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# The fonts every reader of PDF has know Latin letters only.
+_WRITTEN: Final = str.maketrans(
+    {"≥": ">=", "≤": "<=", "“": '"', "”": '"', "’": "'", "–": "-", "\u202f": " "}
+)
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table of the minutes: its heading, its columns and its rows."""
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def parts(viewer: Viewer, mine: Proposal) -> list[Part]:
+    """The tables of a proposal: what it is, limits, counts and votes."""
+    return [
+        _facts(mine),
+        _limits(viewer, mine),
+        _counts(viewer, mine),
+        _votes(viewer, mine),
+    ]
+
+
+def workbook(viewer: Viewer, mine: Proposal) -> bytes:
+    """The tables as XLSX, one sheet each.
+
+    A text is written as a text, and one that a spreadsheet would run as a formula once
+    the sheet is copied into another gets an apostrophe in front.
+    """
+    file = BytesIO()
+    plain = dict.fromkeys(
+        ("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False
+    )
+    with xlsxwriter.Workbook(file, {"in_memory": True, **plain}) as book:
+        bold = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1})
+        for part in parts(viewer, mine):
+            sheet = book.add_worksheet(part.heading)
+            for column, name in enumerate(part.columns):
+                sheet.write_string(0, column, name, bold)
+            for line, row in enumerate(part.rows, start=1):
+                for column, cell in enumerate(row):
+                    if isinstance(cell, int | float):
+                        sheet.write_number(line, column, cell)
+                    else:
+                        sheet.write_string(line, column, harmless(cell or ""))
+            sheet.freeze_panes(1, 0)
+            sheet.autofit()
+    return file.getvalue()
+
+
+def printed(viewer: Viewer, mine: Proposal) -> bytes:
+    """The tables as PDF, A4 upright, one below the other."""
+    pdf = FPDF(format="A4")
+    pdf.set_creation_date(mine.at)
+    pdf.set_title(_latin(mine.title))
+    pdf.add_page()
+    pdf.set_font("Helvetica", "B", 15)
+    pdf.multi_cell(0, 8, _latin(mine.title), new_x="LMARGIN", new_y="NEXT")
+    for part in parts(viewer, mine):
+        pdf.ln(4)
+        pdf.set_font("Helvetica", "B", 11)
+        pdf.cell(0, 7, part.heading, new_x="LMARGIN", new_y="NEXT")
+        pdf.set_font("Helvetica", size=8)
+        head = FontFace(emphasis="BOLD", fill_color=(221, 235, 247))
+        with pdf.table(
+            headings_style=head, col_widths=_widths(part), line_height=5
+        ) as table:
+            for row in (part.columns, *part.rows):
+                table.row([_latin(_text(cell)) for cell in row])
+    return bytes(pdf.output())
+
+
+def harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+@router.get("/api/v1/proposals/{number}.xlsx", tags=["proposals"])
+def as_workbook(number: str) -> Response:
+    """The proposal as a workbook."""
+    viewer, mine = _asked(number)
+    return _sent(workbook(viewer, mine), _WORKBOOK, f"proposal-{mine.number}.xlsx")
+
+
+@router.get("/api/v1/proposals/{number}.pdf", tags=["proposals"])
+def as_pdf(number: str) -> Response:
+    """The proposal as a page to print."""
+    viewer, mine = _asked(number)
+    return _sent(
+        printed(viewer, mine), "application/pdf", f"proposal-{mine.number}.pdf"
+    )
+
+
+def _asked(number: str) -> tuple[Viewer, Proposal]:
+    viewer = current_request().viewer
+    mine = proposals.proposal(viewer, number)
+    if mine is None:
+        raise HTTPException(404, "There is no such proposal for you to read.")
+    return viewer, mine
+
+
+def _sent(content: bytes, kind: str, name: str) -> Response:
+    attached = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=kind, headers=attached)
+
+
+def _facts(mine: Proposal) -> Part:
+    said = (
+        ("Name", mine.name),
+        ("Version", mine.version),
+        ("Proposed by", mine.author),
+        ("Why", mine.rationale),
+        ("To hold from", mine.effective.isoformat()),
+        ("Product", mine.product),
+        ("Written", _day(mine.at)),
+    )
+    return Part("Proposal", ("What", "Said"), said)
+
+
+def _limits(viewer: Viewer, mine: Proposal) -> Part:
+    beside, before = proposals.compared_with(viewer, mine)
+    found = proposals.differences(
+        mine.after.clear() if before is None else before, mine.after
+    )
+    rows = tuple(
+        (title(row["test"]), words(row["gate"]), row["before"], row["after"])
+        for row in found.iter_rows(named=True)
+    )
+    return Part("Limits", ("Test", "Gate", beside or "Before", "Proposed"), rows)
+
+
+def _counts(viewer: Viewer, mine: Proposal) -> Part:
+    _, before = proposals.compared_with(viewer, mine)
+    start = Under(mine.after if before is None else before)
+    draft = Draft(start, Under(mine.after))
+    found = queries.drafted(viewer, Filters(), mine.product, draft).sort("site")
+    headings = (
+        *("Batches of", "Tested", "Fail before", "Fail after", "Lost", "Gained"),
+        *("Fail one test alone", "Undetermined", "Why not told"),
+    )
+    columns = found.select(*queries.DRAFT_COUNTS, "reason").rows()
+    rows = tuple(
+        (site_name(site), *row)
+        for site, row in zip(found["site"], columns, strict=True)
+    )
+    return Part("Batches", headings, rows)
+
+
+def _votes(viewer: Viewer, mine: Proposal) -> Part:
+    seen, others = proposals.votes(viewer, str(mine.number))
+    rows: list[tuple[Cell, ...]] = [
+        (site_name(vote.site), VOTES[vote.vote], vote.reason, _day(vote.at))
+        for vote in seen
+    ]
+    if others:
+        rows.append(("Others", "", others, ""))
+    return Part("Votes", ("Site", "Vote", "Why", "On"), tuple(rows))
+
+
+def _day(at: datetime) -> str:
+    return at.date().isoformat()
+
+
+def _text(cell: Cell) -> str:
+    return written(cell, "count") if isinstance(cell, int | float) else cell or ""
+
+
+def _widths(part: Part) -> Sequence[int]:
+    """Wide enough for words, narrow where only numbers stand."""
+    texts = [
+        max((len(_text(row[i])) for row in part.rows), default=0)
+        for i in range(len(part.columns))
+    ]
+    return [max(10, min(60, length)) for length in texts]
+
+
+def _latin(text: str) -> str:
+    """A text in the letters of the font: others lose their accents or become `?`."""
+    said = text.translate(_WRITTEN)
+    letters = [
+        c if c.encode("latin-1", "ignore") else unicodedata.normalize("NFKD", c)[0]
+        for c in said
+    ]
+    return "".join(letters).encode("latin-1", "replace").decode("latin-1")
