@@ -168,6 +168,7 @@ def _vote(
 @callback(
     Output("proposal-answer", "children", allow_duplicate=True),
     Output("proposal-written", "children", allow_duplicate=True),
+    Output("comment-text", "value"),
     Input("comment-add", "n_clicks"),
     State("comment-text", "value"),
     State("proposal-number", "data"),
@@ -175,8 +176,11 @@ def _vote(
 )
 def _comment(
     _clicks: int, text: str | None, number: str
-) -> tuple[Component, list[Component]]:
-    return _answer(lambda: proposals.comment(number, text), number)
+) -> tuple[Component, list[Component], str | None]:
+    before = len(proposals.comments(current_request().viewer, number))
+    said, written_now = _answer(lambda: proposals.comment(number, text), number)
+    after = len(proposals.comments(current_request().viewer, number))
+    return said, written_now, "" if after > before else text
 
 
 register(

@@ -232,8 +232,7 @@ class _Telling:
         Nearest to the start first, so that what is told about one never depends on what
         was asked before.
         """
-        seen = _seen(self._viewer, self._product)
-        if not _demands(draft.start.criteria) <= _demands(seen):
+        if _demands(draft.start.criteria) not in self._whole():
             return None
         if not draft.moved:
             alike = _demands(draft.start.criteria) == _demands(draft.after.criteria)
@@ -253,6 +252,16 @@ class _Telling:
         if _demands(moved[-1].criteria) != _demands(draft.after.criteria):
             return None
         return [draft.start, *moved]
+
+    def _whole(self) -> list[set[tuple[object, ...]]]:
+        """The specifications that the viewer sees; their parts are no start."""
+        seen = _seen(self._viewer, self._product)
+        versions = seen.partition_by("site", "product", "spec_version")
+        return [
+            _demands(rows)
+            for version in versions
+            for rows in (version, version.filter("current"))
+        ]
 
     def _apart(self, draft: Draft, grid: Sequence[Under], here: Flags) -> bool:
         """Whether the last of the grid differs from each told by many or none."""

@@ -93,6 +93,20 @@ def test_two_answers_about_others_differ_by_several_batches_or_by_none(
     assert answered > 5
 
 
+def test_a_start_made_of_parts_of_specifications_tells_nothing_of_others(
+    demo: Demo,
+) -> None:
+    """Joined from several, it would cut the pool where none of them does."""
+    with demo.asked_by(SITE):
+        start = found(SITE, CD19).draft.start
+        part = queries.Under(start.criteria.filter(pl.col("parameter") == "viability"))
+        for under in (start, part):
+            draft = queries.Draft(under, under)
+            rows = queries.drafted(SITE, CD19, "car-t-cd19", draft)
+            (state,) = rows.filter(pl.col("site") == "peers")["state"]
+            assert state == ("data" if under is start else "suppressed")
+
+
 def test_what_a_limit_would_cost_is_told_of_ones_own_batches_only(demo: Demo) -> None:
     for viewer in EVERYBODY:
         with demo.asked_by(viewer):
