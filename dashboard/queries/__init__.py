@@ -18,12 +18,10 @@ from dashboard.queries.criteria import agreement, criteria
 from dashboard.queries.disclosure import POOLS, audience_rule
 from dashboard.queries.draft import COUNTS as DRAFT_COUNTS
 from dashboard.queries.draft import (
-    Draft,
     draft_causes,
     draft_limits,
     draft_quantiles,
     drafted,
-    limits_in_use,
 )
 from dashboard.queries.listing import batches
 from dashboard.queries.lots import listed_lots
@@ -67,6 +65,7 @@ from dashboard.queries.snapshot import (
     current,
     previous,
 )
+from dashboard.queries.telling import Draft, limits_in_use
 
 __all__ = [
     "OWN_SPECIFICATION",
