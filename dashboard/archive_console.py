@@ -1,7 +1,7 @@
-"""What a person sees of an archive that is verified, kept aside, or built from."""
+"""What a person sees of an archive that is verified, and of the runs made of it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +10,11 @@ from typing import Final
 import click
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from connectors import ConfigError
 from etl.bundle import Archive
+from etl.difference import Change, differences
 from etl.network import NETWORK_FILE
 from etl.run import data_folder
 from etl.verification import Verified, applied
@@ -42,6 +44,30 @@ def verify(folder: Path, as_json: bool) -> int:
     return FAILED
 
 
+def diff(folder: Path, runs: tuple[int, int], as_json: bool) -> None:
+    """Say what changed between two runs of a network folder."""
+    changes = differences(_data(folder) / "warehouse.duckdb", *runs)
+    if as_json:
+        said = [asdict(change) for change in changes]
+        click.echo(json.dumps({"runs": runs, "changes": said}, indent=1))
+    elif changes:
+        Console().print(_as_table(changes, runs))
+    else:
+        click.echo(f"Nothing changed between run {runs[0]} and run {runs[1]}.")
+
+
+def _as_table(changes: Sequence[Change], runs: tuple[int, int]) -> Table:
+    table = Table("site", "dataset", title=f"Run {runs[0]} to run {runs[1]}")
+    for figure in ("opened", "closed", "changed"):
+        table.add_column(figure, justify="right")
+    table.add_column("columns changed")
+    for each in changes:
+        figures = (f"{n:,}" for n in (each.opened, each.closed, each.changed))
+        columns = ", ".join(f"{name} {n:,}" for name, n in each.columns.items())
+        table.add_row(each.site, each.dataset, *figures, columns)
+    return table
+
+
 @contextmanager
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr; give it how many are done, and of how many."""
@@ -64,7 +90,7 @@ def _print(verified: Verified, as_json: bool) -> None:
 def _data(folder: Path) -> Path:
     if not (folder / NETWORK_FILE).is_file():
         raise ConfigError(
-            f"{folder} has no {NETWORK_FILE}. Name the network's folder, as in "
-            "`pocnet archive verify DIR`."
+            f"{folder} has no {NETWORK_FILE}, so it is no network's folder. Name the "
+            "one that is, as DIR."
         )
     return data_folder(folder)
