@@ -8,6 +8,7 @@ from dashboard.drafts import asked_limits, levers, moved, written_limits
 from dashboard.filters import Filters
 from dashboard.pages import _draft_counts, _draft_limit
 from dashboard.pages._drafting import CONSENSUS, Drafting, drafting
+from dashboard.queries import telling
 from dashboard.viewer import Viewer
 from etl.outcome import batch_outcomes
 from etl.replay import judge
@@ -91,6 +92,21 @@ def test_two_answers_about_others_differ_by_several_batches_or_by_none(
                     assert one[4] == 0 or int(str(one[4])) >= 5
                     assert one[5] == 0 or int(str(one[5])) >= 5
     assert answered > 5
+
+
+def test_an_answer_that_few_batches_part_from_another_is_held_back(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With "few" set so high that the planted network has such a case."""
+    told = []
+    for few in (5, 10_000):
+        monkeypatch.setattr(telling, "FEWEST_CHANGED", few)
+        with demo.asked_by(SITE):
+            rows = _draft_counts.sites(SITE, with_limit("dose:600000000"))
+        told.append(rows.filter(pl.col("site") == "peers").row(0, named=True))
+    assert told[0]["state"] == "data" and told[0]["lost"] > 5
+    assert told[1]["state"] == "suppressed" and told[1]["after"] is None
+    assert "fewer than" in told[1]["reason"]
 
 
 def test_a_start_made_of_parts_of_specifications_tells_nothing_of_others(
