@@ -69,3 +69,39 @@ def test_a_moved_draft_is_readable_at_every_width(
         assert visit.violations() == []
         assert not visit.overflows()
         assert visit.errors == []
+
+
+def test_a_draft_is_saved_with_all_that_minutes_need_and_voted_on(
+    dashboard: str, visiting: Opener
+) -> None:
+    with visiting(f"{dashboard}{AT}&limits=viability:88") as visit:
+        page = visit.page
+        page.get_by_role("button", name="Save as proposal").click()
+        expect(page.get_by_role("alert")).to_contain_text("Still to be said: a name")
+        page.get_by_label("Name", exact=True).fill("Common criteria")
+        page.get_by_label("Version").fill("1")
+        page.get_by_label("Proposed by").fill("Working group")
+        page.get_by_label("To hold from").fill("2027-01-31")
+        page.get_by_label("Why? Name no patient.").fill("One limit for all.")
+        page.get_by_role("button", name="Save as proposal").click()
+        page.get_by_role("link", name="Open the proposal").click()
+        page.wait_for_url(f"{dashboard}/proposal/*")
+        visit.settle()
+        proposal = page.url
+        for kind, start in (("xlsx", b"PK"), ("pdf", b"%PDF")):
+            with page.expect_download() as download:
+                page.get_by_role("link", name=kind.upper()).click()
+            assert download.value.path().read_bytes().startswith(start)
+        assert visit.violations() == []
+        assert visit.errors == []
+    with visiting(f"{dashboard}/methods", 390, viewer="site:manzanera") as visit:
+        page = visit.page
+        page.goto(proposal)
+        visit.settle()
+        page.get_by_label("Your site's vote").select_option("no")
+        page.get_by_label("Why? Name no patient.").fill("Too strict for us.")
+        page.get_by_role("button", name="Vote", exact=True).click()
+        expect(page.locator("#proposal-written")).to_contain_text("Too strict for us.")
+        assert visit.violations() == []
+        assert not visit.overflows()
+        assert visit.errors == []
