@@ -13,14 +13,17 @@ from rich.progress import Progress
 from rich.table import Table
 
 from connectors import ConfigError
+from etl import rebuild
 from etl.bundle import Archive
 from etl.difference import Change, differences
 from etl.network import NETWORK_FILE
 from etl.run import data_folder
+from etl.sound import load_known
 from etl.verification import Verified, applied
 from etl.verification import verify as read_again
 
 FAILED: Final = 1
+PARTIAL: Final = 3
 _WHAT_NEXT: Final = (
     "Bring the files named missing or altered back from a backup, and move stray ones "
     "out of the archive. What no backup has, the site can send again: move its "
@@ -54,6 +57,26 @@ def diff(folder: Path, runs: tuple[int, int], as_json: bool) -> None:
         Console().print(_as_table(changes, runs))
     else:
         click.echo(f"Nothing changed between run {runs[0]} and run {runs[1]}.")
+
+
+def build(folder: Path, run: int | None) -> int:
+    """Build again from the archive, say where it is, and give the exit code."""
+    sound = load_known(_data(folder).parent)
+    with counted("Going through the runs") as progress:
+        if run is None:
+            kept = bool(sound.problems)
+            result = rebuild.rebuild(sound.network, progress, kept=kept)
+        else:
+            result = rebuild.as_of(sound.network, run, progress)
+    click.echo(f"Published: {result.snapshot}")
+    if run is not None:
+        shown = result.snapshot.parents[2]
+        click.echo(f"`pocnet serve {shown}` shows it.", err=True)
+    found = (*sound.failures, *result.failures)
+    for each in found:
+        place = f"site {each.site}, source {each.source}"
+        click.echo(f"Problem: {place}: {each.message}", err=True)
+    return PARTIAL if found else 0
 
 
 def _as_table(changes: Sequence[Change], runs: tuple[int, int]) -> Table:

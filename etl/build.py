@@ -4,7 +4,7 @@ The archive may hold more than this run brought: a run that was killed after a b
 was kept leaves it here, and hands or other machines may bring bundles late.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import polars as pl
@@ -32,24 +32,28 @@ def build(
     hub = {"site": site_rows(network), "product": product_rows(network)}
     for dataset, rows in hub.items():
         warehouse.write(run, dataset, rows, complete=not kept)
-    for manifests in _pending(archive, warehouse):
-        odd += _land(warehouse, archive, network, run, manifests)
+    applied = warehouse.bundle_names()
+    new = [pair for pair in archive.names() if pair[1] not in applied]
+    odd += bring(warehouse, archive, network, run, new)
     owed = report(warehouse, network)
     warehouse.write(run, "report", owed, complete=not kept)
     return odd
 
 
-def _pending(archive: Archive, warehouse: Warehouse) -> Iterator[list[Manifest]]:
-    """The bundles that are not in the warehouse yet, by sender and dataset."""
-    applied = warehouse.bundle_names()
-    new = [
-        archive.manifest(site, name)
-        for site, name in archive.names()
-        if name not in applied
-    ]
+def bring(
+    warehouse: Warehouse,
+    archive: Archive,
+    network: Network,
+    run: int,
+    bundles: Iterable[tuple[str, str]],
+) -> list[Failure]:
+    """Lay bundles, by site and name, over what is known; gives what is odd of them."""
+    odd: list[Failure] = []
+    new = [archive.manifest(site, name) for site, name in bundles]
     new.sort(key=lambda m: (m.site, m.dataset, m.rank))
     for _, group in groupby(new, key=lambda m: (m.site, m.dataset)):
-        yield list(group)
+        odd += _land(warehouse, archive, network, run, list(group))
+    return odd
 
 
 def _land(

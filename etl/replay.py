@@ -59,7 +59,9 @@ def in_force(
         pl.col("valid_from").is_null() | (pl.col("valid_from") <= day),
         pl.col("valid_to").is_null() | (pl.col("valid_to") >= day),
     )
-    chosen = pl.concat([named, dated]).sort("valid_from", "spec_version")
+    # Whole, so that the same rows are numbered alike whenever they are judged.
+    order = ["valid_from", "spec_version", "site", "batch"]
+    chosen = pl.concat([named, dated]).sort(order)
     chosen = chosen.unique(["site", "batch"], keep="last", maintain_order=True)
     spec_site = pl.col("site").alias("spec_site")
     return chosen.select("site", "batch", spec_site, *SPECIFICATION[1:], *_CONVERSION)

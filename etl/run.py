@@ -88,7 +88,7 @@ def pull(
     data = data_folder(network.folder)
     archive, snapshots = Archive(data / "archive"), data / "snapshots"
     started = datetime.now(UTC)
-    with _disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
+    with disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
         _assert_later(started, chosen, warehouse)
         archive.sweep()
         sweep(data / "spool")
@@ -100,13 +100,13 @@ def pull(
         with warehouse.run(started, after=latest(snapshots)) as run:
             found += build(warehouse, archive, whole, run, kept=bool(failures))
             warehouse.finish(run, found)
-        snapshot = publish(warehouse, _edition(network), run, snapshots)
+        snapshot = publish(warehouse, edition(network), run, snapshots)
         counts = _counts(warehouse, run, network)
     return RunResult(run, snapshot, tuple(s.slug for s in chosen), counts, tuple(found))
 
 
 @contextmanager
-def _disk_errors(data: Path) -> Iterator[None]:
+def disk_errors(data: Path) -> Iterator[None]:
     """A disk that is full or may not be written to, said in one line."""
     try:
         yield
@@ -137,7 +137,8 @@ def _only(sites: Sequence[Site], progress: Progress) -> Progress:
     return lambda step: progress(step) if step.site in slugs else None
 
 
-def _edition(network: Network) -> Edition:
+def edition(network: Network) -> Edition:
+    """What a snapshot of the network says of itself today."""
     rules = {
         "reporting": network.reporting.model_dump(mode="json"),
         "disclosure": network.disclosure.model_dump(mode="json"),
