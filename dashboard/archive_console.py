@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from connectors import ConfigError
+from etl import backup as safekeeping
 from etl import rebuild
 from etl.bundle import Archive
 from etl.difference import Change, differences
@@ -77,6 +78,23 @@ def build(folder: Path, run: int | None) -> int:
         place = f"site {each.site}, source {each.source}"
         click.echo(f"Problem: {place}: {each.message}", err=True)
     return PARTIAL if found else 0
+
+
+def backup(file: Path, folder: Path) -> None:
+    """Back a network folder up, and say what is in the file."""
+    with counted("Copying the bundles") as progress:
+        kept = safekeeping.backup(folder, file, progress)
+    click.echo(f"{file}: {kept.bundles:,} bundles, {kept.files:,} files.")
+    said = "Keys and passwords are not in it: keep those apart from it."
+    click.echo(said, err=True)
+
+
+def restore(file: Path, folder: Path) -> None:
+    """Make a network folder from a backup, and say what is to be done then."""
+    with counted("Comparing the files") as progress:
+        kept = safekeeping.restore(file, folder, progress)
+    click.echo(f"{folder}: {kept.bundles:,} bundles, {kept.files:,} files.")
+    click.echo(f"`pocnet build {folder}` makes the figures of it.", err=True)
 
 
 def _as_table(changes: Sequence[Change], runs: tuple[int, int]) -> Table:
