@@ -121,7 +121,8 @@ class Visit:
         return path
 
 
-@pytest.fixture(scope="session")
+# For a file at a time: while Playwright runs, no other event loop can in this thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("chromium is not installed: apt-get install chromium")
@@ -171,7 +172,7 @@ class Opener:
         return self._contexts[width, dark]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visiting(browser: Browser) -> Opener:
     return Opener(browser)
 

@@ -12,6 +12,8 @@ MARTS = Path(__file__).parents[2] / "etl" / "marts"
 # Tables that the pipeline writes beside the contract's datasets and the SQL marts.
 WRITTEN = {
     "count": {"site", "dataset", "records", "read", "good", "repeated", "rejected"},
+    "replay_batch": {"product", "position", "site", "batch"},
+    "replay_figure": {"product", "question", "position", "low", "high"},
     "finding": {"rule", "severity", "site", "dataset", "batch", "column"},
     "discordance": {"rule", "severity", "site", "dataset", "batch", "column"},
 }

@@ -31,6 +31,25 @@ def of_cd19() -> queries.Under:
     return queries.Under(queries.current().rows(sql))
 
 
+def drafted() -> queries.Draft:
+    """That specification with one limit moved."""
+    start = of_cd19()
+    return queries.Draft(start, queries.Under(stricter(start.criteria)))
+
+
+def stricter(criteria: pl.DataFrame) -> pl.DataFrame:
+    viable = (pl.col("parameter") == "viability") & (pl.col("status") == "release")
+    low = pl.when(viable).then(pl.col("limit_low") + 5).otherwise("limit_low")
+    return criteria.with_columns(low.alias("limit_low"))
+
+
+def viability() -> int:
+    """Its row of the limit on viability."""
+    rows = of_cd19().criteria.with_row_index()
+    asked = (pl.col("parameter") == "viability") & (pl.col("status") == "release")
+    return int(rows.filter(asked)["index"][0])
+
+
 # Every question that is asked with a viewer and filters; `by` names all its groups.
 ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "agreement": lambda v, f: queries.agreement(v, "car-t-cd19", "manzanera"),
@@ -44,6 +63,14 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "counts": lambda v, f: queries.counts(v, f, BOTH, ("site", "product", "pathway")),
     "criteria": lambda v, f: queries.criteria(v, f),
     "discordances": queries.discordances,
+    "draft_causes": lambda v, f: queries.draft_causes(v, f, "car-t-cd19", drafted()),
+    "draft_limits": lambda v, f: queries.draft_limits(
+        v, f, "car-t-cd19", of_cd19(), (viability(), "limit_low"), [70.0, 80.0]
+    ),
+    "draft_quantiles": lambda v, f: queries.draft_quantiles(
+        v, f, "car-t-cd19", of_cd19(), viability()
+    ),
+    "drafted": lambda v, f: queries.drafted(v, f, "car-t-cd19", drafted()),
     "durations": lambda v, f: queries.durations(v, f, ("site", "step", "product")),
     "events": lambda v, f: queries.events(v, f, ("site", "event", "trial")),
     "failures": queries.failures,
@@ -51,6 +78,9 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "first_attempts": queries.first_attempts,
     "headings": queries.headings,
     "laboratory_days": queries.laboratory_days,
+    "limits_in_use": lambda v, f: queries.limits_in_use(
+        v, "car-t-cd19", of_cd19().criteria
+    ),
     "listed_lots": queries.listed_lots,
     "losses": queries.losses,
     "milestones": queries.milestones,
@@ -76,8 +106,8 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 }
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
-    "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under", "NoSnapshotError",
-    "about", "agreed_completeness", "answering_from",
+    "DRAFT_COUNTS", "Draft", "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under",
+    "NoSnapshotError", "about", "agreed_completeness", "answering_from",
     "audience_rule", "cohorts", "current", "previous", "products", "runs",
 }  # fmt: skip
 COUNTED = {
@@ -86,8 +116,11 @@ COUNTED = {
     "lost", "starts", "started", "oldest", "cells", "doses", "events", "provisional",
     "share", "orders", "with_product", "first_ended", "first_failed", "product_made",
 }  # fmt: skip
-# Names, days and places: nothing is counted in them.
-ROWS = {"headings", "sequence", "silent_months", "sites"}
+# Names, days, places and limits: nothing is counted in them.
+ROWS = {
+    "draft_quantiles", "headings", "limits_in_use", "sequence", "silent_months",
+    "sites",
+}  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     LEAD: lambda site: True,
     AUTHORITY: lambda site: site["region"] == REGION,

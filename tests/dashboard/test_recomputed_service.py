@@ -23,6 +23,8 @@ RECOUNTED = {
     "starts_per_slot", "utilisation", "staffing", "lost", "waiting", "weeks_of_wait",
     "nominal_use", "completeness", "timeliness", "validity", "plausibility",
     "discordance", "agreement", "fails_usual",
+    # In pages/test_why.py and, result by result, in pages/test_replay.py.
+    "fails_own", "replay",
 }  # fmt: skip
 
 
