@@ -14,6 +14,8 @@ from scipy import optimize
 
 from dashboard.analysis.cells import Floats, numbers, series
 
+# A risk under which an event is not to be waited for.
+_NEVER = 1e-9
 STATES, MOST_STATES = 300, 1000
 NARROW, HIGHEST = 0.001, 15.0
 
@@ -67,14 +69,19 @@ def average_run_length(
     changed. From the Markov chain of the sum (Brook and Evans 1972, Biometrika
     59:539). A step that ends between two cells is shared by both, so that the drift is
     exact; where one risk's step up is a whole number of its steps down, so is all.
-    None where no signal can come: a true risk of 0, an odds ratio of 1 or less.
+    None where no signal can come: a true risk of 0 (or of less than one in a billion
+    batches, which floats do not tell from 0), an odds ratio of 1 or less.
     """
     risk = np.atleast_1d(np.asarray(expected, dtype=np.float64))
     true = np.broadcast_to(risk if true_risk is None else true_risk, risk.shape)
     mix, count = np.unique(np.stack((risk, true)), axis=1, return_counts=True)
     share = count / count.sum()
     good, bad = (scores(np.full(len(share), k), mix[0], odds_ratio) for k in (0.0, 1.0))
-    if not (good < 0).all() or not (bad > 0).all() or not (share * mix[1]).sum() > 0:
+    if (
+        not (good < 0).all()
+        or not (bad > 0).all()
+        or not (share * mix[1]).sum() > _NEVER
+    ):
         return None
     steps = np.concatenate((bad, good))
     chance = np.concatenate((share * mix[1], share * (1 - mix[1])))

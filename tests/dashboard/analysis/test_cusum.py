@@ -99,6 +99,8 @@ def test_no_run_length_where_no_signal_can_come() -> None:
     assert average_run_length(0.08, 2.0, 2.0, 0.0) is None
     assert average_run_length(0.0, 2.0, 2.0, 0.1) is None
     assert threshold_for(0.0, 2.0, 100) is None
+    assert threshold_for(3.5839063695343095e-221, 2.0, 2000) is None
+    assert threshold_for(2e-9, 2.0, 2000) is not None
 
 
 @pytest.mark.parametrize(("threshold", "ratio"), [(0, 2), (2, 1), (2, 0)])
