@@ -57,7 +57,7 @@ class Intervals:
 class Words:
     """One text a batch: its place in `texts`, of which the first stands for none."""
 
-    place: NDArray[np.uint8]
+    place: NDArray[np.uint32]
     texts: tuple[str | None, ...]
 
 
@@ -84,7 +84,7 @@ class Panel:
         if question in self.answers:
             return self.answers[question]
         if question.in_words:
-            return Words(np.zeros(self.height, np.uint8), (None,))
+            return Words(np.zeros(self.height, np.uint32), (None,))
         nothing = np.full(self.height, np.nan)
         return Intervals(nothing, nothing)
 
@@ -129,13 +129,19 @@ def panel(
         figures.append(found.figures.filter(pl.col("obstacle").is_null()))
         texts.append(found.texts.filter(pl.col("text").is_not_null()))
     n = batches.height
-    said = {
-        question: _words(pl.concat(texts), number, n)
-        if question.in_words
-        else _intervals(pl.concat(figures), number, n)
-        for number, question in enumerate(asked)
-    }
+    by_figure, by_text = _by_question(figures), _by_question(texts)
+    said: dict[Question, Intervals | Words] = {}
+    for number, question in enumerate(asked):
+        if question.in_words:
+            ours = by_text.get((number,), texts[0].clear())
+            said[question] = words(ours["assigned"], ours["text"], n)
+        else:
+            said[question] = _closed(by_figure.get((number,), figures[0].clear()), n)
     return Panel(n, said)
+
+
+def _by_question(parts: list[pl.DataFrame]) -> dict[tuple[object, ...], pl.DataFrame]:
+    return pl.concat(parts).partition_by("criterion", as_dict=True)
 
 
 def _as_criteria(asked: Sequence[Question]) -> pl.DataFrame:
@@ -177,24 +183,35 @@ _CRITERIA: Final = {
 }
 
 
-def _intervals(figures: pl.DataFrame, number: int, batches: int) -> Intervals:
-    ours = figures.filter(pl.col("criterion") == number, pl.col("value").is_not_null())
-    position = ours["assigned"].to_numpy()
-    low, high = np.full(batches, np.nan), np.full(batches, np.nan)
-    low[position], high[position] = ours["from"].to_numpy(), ours["to"].to_numpy()
-    from_open = position[ours["from_open"].to_numpy()]
-    to_open = position[ours["to_open"].to_numpy()]
+def _closed(figures: pl.DataFrame, batches: int) -> Intervals:
+    """The figures as closed intervals: an open end is the neighbouring float."""
+    known = figures.filter(pl.col("value").is_not_null())
+    low, high = (
+        known["from"].to_numpy(writable=True),
+        known["to"].to_numpy(writable=True),
+    )
+    from_open, to_open = known["from_open"].to_numpy(), known["to_open"].to_numpy()
     low[from_open] = np.nextafter(low[from_open], np.inf)
     high[to_open] = np.nextafter(high[to_open], -np.inf)
-    single = np.array_equal(low, high, equal_nan=True)
-    return Intervals(low, low if single else high)
+    return intervals(known["assigned"], low, high, batches)
 
 
-def _words(texts: pl.DataFrame, number: int, batches: int) -> Words:
-    ours = texts.filter(pl.col("criterion") == number)
-    known = ours["text"].unique().sort().to_list()
-    place = np.zeros(batches, np.uint8)
+def intervals(
+    position: pl.Series, low: Figures, high: Figures, batches: int
+) -> Intervals:
+    """One interval for each of so many batches, from those of whom it is known."""
+    here = position.to_numpy()
+    every_low, every_high = np.full(batches, np.nan), np.full(batches, np.nan)
+    every_low[here], every_high[here] = low, high
+    single = np.array_equal(every_low, every_high, equal_nan=True)
+    return Intervals(every_low, every_low if single else every_high)
+
+
+def words(position: pl.Series, texts: pl.Series, batches: int) -> Words:
+    """One text for each of so many batches, from those of whom it is known."""
+    known = texts.unique().sort().to_list()
     places = {text: i for i, text in enumerate(known, start=1)}
-    found = ours["text"].replace_strict(places, return_dtype=pl.UInt8)
-    place[ours["assigned"].to_numpy()] = found.to_numpy()
+    found = texts.replace_strict(places, return_dtype=pl.UInt32)
+    place = np.zeros(batches, np.uint32)
+    place[position.to_numpy()] = found.to_numpy()
     return Words(place, (None, *known))

@@ -7,10 +7,18 @@ for that, the answers in the units of the questions, is made when a run publishe
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import numpy as np
 import polars as pl
 
-from etl.panel import Intervals, Panel, Question, Words, panel, questions
+from etl.panel import (
+    Intervals,
+    Panel,
+    Question,
+    Words,
+    intervals,
+    panel,
+    questions,
+    words,
+)
 
 Rows = Callable[[str], pl.DataFrame]
 
@@ -89,17 +97,17 @@ def _of_product(rows: Rows, product: str, of: str) -> Mapping[str, pl.DataFrame]
 
 
 def _written(found: Panel, product: str) -> Mapping[str, pl.DataFrame]:
-    asked, figures, words = [], [], []
+    asked, figures, texts = [], [], []
     for number, (question, answer) in enumerate(found.answers.items()):
         asked.append((product, number, *_as_row(question)))
         if isinstance(answer, Intervals):
             figures.append(_placed(product, number, _known(answer)))
         else:
-            words.append(_placed(product, number, _said(answer)))
+            texts.append(_placed(product, number, _said(answer)))
     return {
         "replay_question": pl.DataFrame(asked, schema=_QUESTION, orient="row"),
         "replay_figure": pl.concat([pl.DataFrame(schema=_FIGURE), *figures]),
-        "replay_word": pl.concat([pl.DataFrame(schema=_WORD), *words]),
+        "replay_word": pl.concat([pl.DataFrame(schema=_WORD), *texts]),
     }
 
 
@@ -135,14 +143,17 @@ def read_panel(rows: Rows, product: str) -> Panel:
     (height,) = rows(f"select count(*) from replay_batch {own}").row(0)
     asked = rows(f"select * exclude (product) from replay_question {own}")
     figures = _by_question(rows, "replay_figure", own)
-    words = _by_question(rows, "replay_word", own)
+    texts = _by_question(rows, "replay_word", own)
     answers: dict[Question, Intervals | Words] = {}
     for row in asked.iter_rows():
         number, question = row[0], _as_question(row)
         if question.in_words:
-            answers[question] = _words(words.get((number,)), height)
+            own_texts = texts.get((number,), pl.DataFrame(schema=_WORD))
+            answers[question] = words(own_texts["position"], own_texts["text"], height)
         else:
-            answers[question] = _intervals(figures.get((number,)), height)
+            known = figures.get((number,), pl.DataFrame(schema=_FIGURE))
+            low, high = known["low"].to_numpy(), known["high"].to_numpy()
+            answers[question] = intervals(known["position"], low, high, height)
     return Panel(height, answers)
 
 
@@ -159,23 +170,3 @@ def _as_question(row: tuple[object, ...]) -> Question:
         *(parameter, population, stage, method, unit, bool(in_words)),  # type: ignore[arg-type]
         (weight, volume),  # type: ignore[arg-type]
     )
-
-
-def _intervals(found: pl.DataFrame | None, height: int) -> Intervals:
-    low, high = np.full(height, np.nan), np.full(height, np.nan)
-    if found is not None:
-        position = found["position"].to_numpy()
-        low[position], high[position] = found["low"], found["high"]
-    single = np.array_equal(low, high, equal_nan=True)
-    return Intervals(low, low if single else high)
-
-
-def _words(found: pl.DataFrame | None, height: int) -> Words:
-    place = np.zeros(height, np.uint8)
-    texts: list[str] = []
-    if found is not None:
-        texts = found["text"].unique().sort().to_list()
-        numbers = {text: i for i, text in enumerate(texts, start=1)}
-        said = found["text"].replace_strict(numbers, return_dtype=pl.UInt8)
-        place[found["position"].to_numpy()] = said.to_numpy()
-    return Words(place, (None, *texts))

@@ -52,7 +52,7 @@ def drawn(size: int) -> Panel:
     answers: dict[Question, Intervals | Words] = {}
     for question in questions(specification()).values():
         if question.in_words:
-            place = draw.choice(3, size, p=[0.02, 0.97, 0.01]).astype(np.uint8)
+            place = draw.choice(3, size, p=[0.02, 0.97, 0.01]).astype(np.uint32)
             answers[question] = Words(place, (None, "no growth", "positive"))
             continue
         high = draw.uniform(15, 100, size)

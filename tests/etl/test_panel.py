@@ -138,3 +138,14 @@ def test_a_panel_without_batches_or_without_demands_says_nothing():
     found = panel(frame("result", []), [], frame("batch", [batch()]))
     free = judged(found, frame("criterion", [informative]))
     assert free.asked == 0 and not np.any(free.fails)
+
+
+def test_a_test_may_be_answered_in_as_many_words_as_there_are_batches():
+    many = [batch(batch=f"b{number}") for number in range(300)]
+    said = [
+        result("sterility", text=f"as seen {number}", batch=f"b{number}")
+        for number in range(299)
+    ] + [result("sterility", text="no growth", batch="b299")]
+    wanted = [criterion("sterility", "text", "negative")]
+    tally = as_panel(said, wanted, frame("batch", many))["alpha"]
+    assert tally.passes.tolist() == [False] * 299 + [True]
