@@ -13,9 +13,9 @@ from dashboard.names import site_name, some
 from dashboard.pages._replayed import (
     NOBODY,
     NOTHING,
-    replayed,
     specifications,
     under,
+    with_shares,
 )
 from dashboard.viewer import Viewer
 
@@ -32,8 +32,11 @@ def under_one(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     found = under(viewer, filters)
     if found is None:
         return NOTHING
-    rows = replayed(viewer, filters)
-    return rows.filter(pl.col("specification") == found[1]).sort("site")
+    question, chosen = found
+    product = str(question.subject.product)
+    only = {chosen: specifications(question, filters)[chosen]}
+    rows = with_shares(queries.replayed(viewer, filters, product, only))
+    return rows.filter(pl.col("specification") == chosen).sort("site")
 
 
 def _under_said(frame: pl.DataFrame) -> str:

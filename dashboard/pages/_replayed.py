@@ -36,18 +36,23 @@ def specifications(question: Asked, filters: Filters) -> Mapping[str, Under]:
 
 
 def replayed(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """One row a site and specification: counts, and between which shares would fail.
+    """One row a site and specification: counts, and between which shares would fail."""
+    question = asked(viewer, filters)
+    if question is None or question.subject.product is None:
+        return NOTHING
+    known = specifications(question, filters)
+    return with_shares(
+        queries.replayed(viewer, filters, question.subject.product, known)
+    )
+
+
+def with_shares(frame: pl.DataFrame) -> pl.DataFrame:
+    """The counts of a replay with `failed`, `failing`, `best` and `worst`.
 
     `best` counts every undetermined batch as passing, `worst` as failing; `failing` is
     null where most are undetermined: of those few that could be judged most fail, as
     one test is enough to fail and all are needed to pass.
     """
-    question = asked(viewer, filters)
-    if question is None or question.subject.product is None:
-        return NOTHING
-    frame = queries.replayed(
-        viewer, filters, question.subject.product, specifications(question, filters)
-    )
     failed, unknown = pl.col("failed"), pl.col("undetermined")
     both = pl.col("sole") + pl.col("shared")
     return frame.with_columns(both.alias("failed")).with_columns(
@@ -63,7 +68,7 @@ def specification_name(key: str) -> str:
 
 
 def under(viewer: Viewer, filters: Filters) -> tuple[Asked, str] | None:
-    """The question and the specification chosen in the URL; its reference otherwise."""
+    """The question and the specification chosen in the URL; the first otherwise."""
     question = asked(viewer, filters)
     if question is None or question.subject.product is None:
         return None

@@ -2,16 +2,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors import Page, SourceError, _drop, _drop_sftp, _http, _server, _told
+from tests.connectors.servers.certificate import write_certificate
 from tests.faults import rigs
 from tests.faults.cases import Case, http_cases, socket_cases
 from tests.faults.proxy import Proxy
@@ -135,36 +132,13 @@ def _judge(said: str, rig: Rig, case: Case) -> None:
         assert re.search(case.said, said)
 
 
-def _self_signed(folder: Path) -> Path:
-    """A certificate that nobody has vouched for, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    kind = serialization.PrivateFormat.PKCS8
-    path = folder / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(encoding, kind, plain) + certificate.public_bytes(encoding)
-    )
-    return path
-
-
 @pytest.mark.parametrize("kind", BY_JSON)
 def test_a_certificate_that_nobody_vouches_for_is_not_believed(
     systems: dict[str, tuple[Rig, Proxy]], tmp_path: Path, kind: str
 ) -> None:
     rig, _ = systems[kind]
-    with Proxy(rig.target, certificate=_self_signed(tmp_path)) as proxy:
+    write_certificate(tmp_path)
+    with Proxy(rig.target, certificate=tmp_path / "server.pem") as proxy:
         reading = Reading(rig, f"https://127.0.0.1:{proxy.port}", None)
         assert proxy.units == 0
     assert reading.error is not None
