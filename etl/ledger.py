@@ -21,12 +21,14 @@ create table if not exists bundle (
     extracted_at timestamptz, complete boolean, mapping varchar,
     watermarks varchar[], compared timestamptz[],
     records bigint, "read" bigint, good bigint,
-    repeated bigint, rejected bigint);
+    repeated bigint, rejected bigint, weeks boolean);
 create table if not exists reject (
     dataset varchar, sender varchar, "row" bigint, origin varchar, ref varchar,
     "column" varchar, rule varchar, "read" varchar, expected varchar,
     entry varchar, bundle varchar, opened_run bigint, closed_run bigint);
 """
+# What durations are made of.
+DATED: Final = ("demand", "batch", "release", "result")
 _STANDS: Final = "sender = $sender and dataset = $dataset and closed_run is null"
 _Named = Callable[[str], str]
 
@@ -58,6 +60,7 @@ def entry(run: int, landed: Landed) -> list[object]:
         landed.good_rows,
         landed.repeated,
         landed.rejected,
+        any(part.precision == "week" for part in manifest.parts),
     ]
 
 
@@ -105,6 +108,19 @@ def counts(table: _Named) -> str:
         f"extracted_at as arrived_at from {table('bundle')} "
         "qualify row_number() over (partition by run, site, dataset "
         "order by extracted_at desc, bundle) = 1"
+    )
+
+
+def coarse(table: _Named) -> str:
+    """The sites and datasets of which standing rows came with weeks instead of days.
+
+    One such row is enough: durations made of it are known to the week only.
+    """
+    weekly = f"select bundle from {table('bundle')} where weeks"
+    return " union all ".join(
+        f"select distinct site, '{dataset}' as dataset from {table(dataset)}"
+        f" where closed_run is null and bundle in ({weekly})"
+        for dataset in DATED
     )
 
 

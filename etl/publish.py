@@ -91,6 +91,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
         "count": ledger.counts(warehouse.table),
         "run": f"from {warehouse.table('run')}",
         "source_error": ledger.failures(warehouse.table),
+        "coarse": ledger.coarse(warehouse.table),
     }
     for table, query in queries.items():
         connection.execute(f'create table "{table}" as {query}')

@@ -181,7 +181,7 @@ class Warehouse:
         self.connection.unregister("incoming")
 
     def _assert_of_this_version(self) -> None:
-        if "compared" not in self.query("from bundle limit 0").columns:
+        if "weeks" not in self.query("from bundle limit 0").columns:
             raise PocnetError(
                 f"{self.path} was made by an earlier version of pocnet. Move it away "
                 "and pull: it is built again from the archive, and no site is asked "

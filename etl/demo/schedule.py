@@ -83,6 +83,13 @@ def _week_of_year(days: Ints) -> Ints:
     return pl.Series(days).cast(pl.Int32).cast(pl.Date).dt.week().to_numpy()
 
 
+def planned(member: Member, theoretical: int, weeks: Ints) -> Ints:
+    """Slots that the site means to staff in weeks to come, none while it is closed."""
+    shut = np.isin(_week_of_year(weeks), SHUTDOWN_WEEKS)
+    usual = max(1, round(theoretical * (1 - staff_share(member))))
+    return np.where(shut, 0, usual).astype(np.int64)
+
+
 def starts(rng: np.random.Generator, made: Calendar, batches: int) -> Ints:
     """Sorted start days: staffed slots drawn without replacement, more of late ones.
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from etl.contract.schemas import SCHEMAS
-from etl.demo import demand, paper, products, records, results, standing
+from etl.demo import bookings, demand, paper, products, records, results, standing
 from etl.demo.lives import Lives, decides, live, products_of
 from etl.demo.members import Member, members
 from etl.demo.quality import Bools
@@ -97,7 +97,7 @@ def generate(plan: Plan) -> World:
 def _streams(plan: Plan, member: Member) -> list[np.random.Generator]:
     """Independent generators of one site, one for each thing that is drawn."""
     name = int.from_bytes(hashlib.sha256(member.slug.encode()).digest()[:8])
-    seeds = np.random.SeedSequence([plan.seed, name]).spawn(8)
+    seeds = np.random.SeedSequence([plan.seed, name]).spawn(9)
     return [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
 
@@ -185,13 +185,15 @@ def _batch_frames(
         attempt=pl.when(pl.Series(chain.order >= 0)).then(pl.Series(chain.attempt)),
     )
     orders = demand.demand_frame(site, batches, chain, streams[4])
+    today = standing.days_since_epoch(TODAY)
+    ahead = bookings.booked_ahead(site, made, today, streams[8])
     frames = {
         "batch": batches,
         "demand": orders,
         "release": records.release_frame(site),
         "result": results.result_frame(site, streams[5]),
         "criterion": standing.criterion_frame(site),
-        "capacity": paper.capacity_frame(site, made, orders),
+        "capacity": pl.concat([paper.capacity_frame(site, made, orders), ahead]),
         "loss": paper.loss_frame(site, made),
         "deviation": paper.deviation_frame(site, batches, streams[7]),
         "material": paper.material_frame(site, bad),
