@@ -19,8 +19,9 @@ def percentiles(
 
     `frame`: label, q50, q50_lower, q50_upper, q90, q90_lower, q90_upper, n, state,
     reason. A percentile that was not reached is not drawn; a limit that was not
-    reached runs to the figure's end and has an arrow there. `centre` is a dashed line,
-    the network's median. The order of the rows is kept.
+    reached runs to the figure's end and has an arrow there. A percentile that is known
+    to the week only is a bar from `q50_from` to `q50_to`, and no point. `centre` is a
+    dashed line, the network's median. The order of the rows is kept.
     """
     if (blank := nothing(frame)) is not None:
         return blank
@@ -52,6 +53,8 @@ def _row_marks(
 ) -> None:
     quantile, words, symbol, colour = mark
     placed = rows.with_row_index("y").drop_nulls(quantile).to_dicts()
+    spans = [row for row in placed if _is_span(row, quantile)]
+    points = [row for row in placed if not _is_span(row, quantile)]
     x: list[float | None] = []
     y: list[float | None] = []
     for row in placed:
@@ -69,16 +72,46 @@ def _row_marks(
         showlegend=False,
     )
     figure.add_scatter(
-        x=[row[quantile] for row in placed],
-        y=[row["y"] + offset for row in placed],
+        x=[row[quantile] for row in points],
+        y=[row["y"] + offset for row in points],
         mode="markers",
         marker={"symbol": symbol, "size": 10, "color": colour, "line": {"width": 2}},
         name=words,
-        hovertext=[_hover(row, quantile, words) for row in placed],
+        hovertext=[_hover(row, quantile, words) for row in points],
         hoverinfo="text",
     )
+    _spans(figure, spans, mark, offset)
     _arrows(
         figure, [r for r in placed if r[f"{quantile}_upper"] is None], offset, right
+    )
+
+
+def _is_span(row: dict[str, object], quantile: str) -> bool:
+    return row.get(f"{quantile}_from") != row.get(f"{quantile}_to")
+
+
+def _spans(
+    figure: go.Figure,
+    rows: list[dict[str, object]],
+    mark: tuple[str, str, str, str],
+    offset: float,
+) -> None:
+    """Bars for percentiles of durations that are known to the week only."""
+    quantile, words, _, colour = mark
+    if not rows:
+        return
+    start = [float(str(row[f"{quantile}_from"])) for row in rows]
+    ends = [row[f"{quantile}_to"] or row[quantile] for row in rows]
+    figure.add_bar(
+        x=[float(str(end)) - low for end, low in zip(ends, start, strict=True)],
+        y=[float(str(row["y"])) + offset for row in rows],
+        base=start,
+        width=0.24,
+        orientation="h",
+        marker={"color": colour, "opacity": 0.55, "line": {"width": 0}},
+        name=f"{words}, known to the week",
+        hovertext=[_hover(row, quantile, words) for row in rows],
+        hoverinfo="text",
     )
 
 
@@ -101,6 +134,7 @@ def _hover(row: dict[str, object], quantile: str, words: str) -> str:
     high = row[f"{quantile}_upper"]
     end = "not reached" if high is None else f"{high:,}"
     return (
-        f"<b>{row['label']}</b><br>{words} {row[quantile]:,} days"
+        f"<b>{row['label']}</b><br>{words}"
+        f" {row.get(f'{quantile}_words', row[quantile])} days"
         f" ({row[f'{quantile}_lower']:,} to {end})<br>n = {row['n']:,}"
     )

@@ -19,7 +19,9 @@ def _words(column: str) -> pl.Expr:
 
 def by_parameter(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Days from sample to report by parameter, own bench and third party apart."""
-    days = queries.laboratory_days(viewer, filters, by=("parameter", "own"))
+    days = queries.laboratory_days(
+        viewer, filters, by=("parameter", "own"), between=True
+    )
     days = days.with_columns(_OWN.alias("whose"))
     found = chain.percentiles(days, ("parameter", "whose")).sort("parameter", "whose")
     return found.with_columns(
@@ -56,7 +58,7 @@ def _pairs(frame: pl.DataFrame) -> pl.DataFrame:
 def by_laboratory(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Days from sample to report by laboratory and parameter: a cell each."""
     days = queries.laboratory_days(
-        viewer, filters, by=("site", "laboratory", "own", "parameter")
+        viewer, filters, by=("site", "laboratory", "own", "parameter"), between=True
     ).with_columns(_OWN.alias("whose"))
     seen = days.filter(pl.col("state") != "suppressed")
     by = ("laboratory", "whose", "parameter")
@@ -97,7 +99,7 @@ def _laboratory_drawn(frame: pl.DataFrame) -> go.Figure:
         _words("parameter").alias("column"),
         pl.col("q50").cast(pl.Float64).alias("value"),
         pl.when(pl.col("q50").is_not_null())
-        .then(pl.format("{} d", "q50"))
+        .then(pl.format("{} d", "q50_words"))
         .otherwise(pl.lit(""))
         .alias("text"),
         pl.col("state").fill_null("zero"),
@@ -142,10 +144,10 @@ def _clock_drawn(frame: pl.DataFrame) -> go.Figure:
 
 
 _DAYS = (
-    Column("q50", "Median, days", "count"),
+    Column("q50_words", "Median, days", "days"),
     Column("q50_lower", "95 % from", "count"),
     Column("q50_upper", "to", "count"),
-    Column("q90", "90th percentile", "count"),
+    Column("q90_words", "90th percentile", "days"),
     Column("censored", "Outstanding", "count"),
     Column("n", "Results", "count"),
 )

@@ -16,10 +16,10 @@ from dashboard.viewer import Viewer
 WHOLE = "ordered_infused"
 
 DAYS = (
-    Column("q50", "Median, days", "count"),
+    Column("q50_words", "Median, days", "days"),
     Column("q50_lower", "95 % from", "count"),
     Column("q50_upper", "to", "count"),
-    Column("q90", "90th percentile", "count"),
+    Column("q90_words", "90th percentile", "days"),
     Column("q90_lower", "95 % from", "count"),
     Column("q90_upper", "to", "count"),
     Column("ended", "Took it", "count"),
@@ -41,7 +41,7 @@ def all_sites(filters: Filters) -> Filters:
 
 def steps(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Median and 90th percentile of each step of the chain, over all sites shown."""
-    frame = queries.durations(viewer, filters, by=("step",))
+    frame = queries.durations(viewer, filters, by=("step",), between=True)
     found = chain.percentiles(frame, ("step",))
     order = pl.DataFrame({"step": list(STEPS)})
     return order.join(found, on="step", how="left").with_columns(
@@ -57,7 +57,8 @@ def parting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     network's median out. All sites that the viewer sees, in alphabetical order.
     """
     whole = steps(viewer, all_sites(filters)).select("step", pl.col("q50").alias("all"))
-    sites = chain.percentiles(queries.durations(viewer, filters), ("site", "step"))
+    days = queries.durations(viewer, filters, between=True)
+    sites = chain.percentiles(days, ("site", "step"))
     apart = (pl.col("q50_lower") > pl.col("all")) | (
         pl.col("q50_upper") < pl.col("all")
     )
@@ -104,7 +105,7 @@ def _parting_drawn(frame: pl.DataFrame) -> go.Figure:
             pl.col("site").alias("row"),
             pl.col("step").str.replace("_", "→").alias("column"),
             pl.col("difference").cast(pl.Float64).alias("value"),
-            pl.format("{} d{}", "q50", mark).alias("text"),
+            pl.format("{} d{}", "q50_words", mark).alias("text"),
             "state",
             "reason",
         ),
@@ -126,7 +127,7 @@ CARDS = (
             Column("difference", "Against the network", "count"),
         ),
         metric=WHOLE,
-        note="Each cell is the site's median. One in twenty cells is marked by"
-        " chance alone.",
+        note="Each cell is the site's median, a span where the site's dates are weeks."
+        " One in twenty cells is marked by chance alone.",
     ),
 )

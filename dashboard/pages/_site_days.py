@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 
 from dashboard import queries
-from dashboard.analysis import survival
+from dashboard.analysis import chain
 from dashboard.card import Card
 from dashboard.components import Column
 from dashboard.filters import Filters
@@ -47,13 +47,14 @@ def turnaround(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     own = only(viewer, filters)
     if own is None:
         return pl.DataFrame()
-    mine = _days(queries.durations(viewer, own, by=("site", "step"))
+    mine = _days(queries.durations(viewer, own, by=("site", "step"), between=True)
                  .filter(site=own.site[0]))  # fmt: skip
     everyone = replace(filters, site=(), region=())
-    all_ = _days(queries.durations(viewer, everyone, by=("step",)))
-    columns = ["step", "n", "q50", "q50_lower", "q50_upper", "q90"]
-    whole = mine.select(*columns, "state", "reason").join(
-        all_.select("step", pl.col("q50", "q90").name.prefix("network_")),
+    all_ = _days(queries.durations(viewer, everyone, by=("step",), between=True))
+    columns = ["step", "n", "q50_words", "q50_lower", "q50_upper", "q90_words"]
+    network = ["q50", "q50_words", "q90_words"]
+    whole = mine.select(*columns, "q50", "state", "reason").join(
+        all_.select("step", pl.col(network).name.prefix("network_")),
         on="step",
         how="left",
     )
@@ -65,9 +66,7 @@ def turnaround(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 
 def _days(frame: pl.DataFrame) -> pl.DataFrame:
-    return survival.durations(
-        frame.drop_nulls("day").drop("state", "reason"), by=("step",)
-    )
+    return chain.percentiles(frame, ("step",))
 
 
 def _said(frame: pl.DataFrame) -> str:
@@ -91,12 +90,12 @@ CARD = Card(
     columns=(
         Column("step", "Step"),
         Column("n", "n", "count"),
-        Column("q50", "Median", "days"),
+        Column("q50_words", "Median", "days"),
         Column("q50_lower", "95 % from", "days"),
         Column("q50_upper", "to", "days"),
-        Column("q90", "90th percentile", "days"),
-        Column("network_q50", "Network median", "days"),
-        Column("network_q90", "Network 90th", "days"),
+        Column("q90_words", "90th percentile", "days"),
+        Column("network_q50_words", "Network median", "days"),
+        Column("network_q90_words", "Network 90th", "days"),
     ),
     count=lambda f: some(f.height, "step"),
 )

@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard import figures, queries
-from dashboard.analysis import intervals, survival
+from dashboard.analysis import chain, intervals
 from dashboard.attention import stale_after
 from dashboard.card import Card
 from dashboard.components import Column, tile, tiles, written
@@ -76,12 +76,10 @@ def _failed(viewer: Viewer, asked: Filters, query: str) -> Component:
 
 
 def _vein_to_vein(viewer: Viewer, asked: Filters, query: str) -> Component:
-    days = queries.durations(viewer, asked, by=("step",))
-    found = survival.durations(
-        days.filter(step="ordered_infused").drop("state", "reason"), by=("step",)
-    )
+    days = queries.durations(viewer, asked, by=("step",), between=True)
+    found = chain.percentiles(days.filter(step="ordered_infused"), ("step",))
     row = found.row(0, named=True) if found.height else {"q50": None, "n": 0}
-    value = "–" if row["q50"] is None else f"{row['q50']} days"
+    value = "–" if row["q50"] is None else f"{row['q50_words']} days"
     orders = written(row["n"] or 0, "count")
     note = f"median from order to infusion, {orders} orders"
     return tile("Vein to vein", value, note, href=f"/turnaround{query}")

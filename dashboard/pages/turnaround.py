@@ -13,6 +13,7 @@ from dashboard.components import Column, notice, written
 from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics_service import STEPS
+from dashboard.names import site_names, some
 from dashboard.pages import _laboratory as laboratory
 from dashboard.pages import _parting as parting
 from dashboard.pages._parting import DAYS, WHOLE, all_sites, steps
@@ -41,10 +42,10 @@ def _steps_said(frame: pl.DataFrame) -> str:
         )
     until = "is not reached"
     if row["q90"] is not None:
-        until = f"is {row['q90']} days ({_interval(row, 'q90')})"
+        until = f"is {row['q90_words']} days ({_interval(row, 'q90')})"
     return (
-        f"From order to infusion half take {row['q50']} days or less (95 % interval"
-        f" {_interval(row, 'q50')}); the 90th percentile {until}, n ="
+        f"From order to infusion half take {row['q50_words']} days or less (95 %"
+        f" interval {_interval(row, 'q50')}); the 90th percentile {until}, n ="
         f" {written(row['n'], 'count')}. Shorter is better."
     )
 
@@ -57,7 +58,7 @@ def _interval(row: dict[str, object], quantile: str) -> str:
 def by_site(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """One step by site: percentiles, with the network's median as `centre`."""
     step = _step(filters)
-    frame = _of(queries.durations(viewer, filters), step)
+    frame = _of(queries.durations(viewer, filters, between=True), step)
     whole = queries.durations(viewer, all_sites(filters), by=("step",))
     centre = chain.percentiles(_of(whole, step), ("step",))
     median = centre["q50"][0] if centre.height else None
@@ -104,8 +105,9 @@ def curve(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     which fast and slow part ways can be read.
     """
     step = _step(filters)
-    whole = _of(queries.durations(viewer, all_sites(filters), by=("step",)), step)
-    parts = _of(queries.durations(viewer, filters), step)
+    asked = all_sites(filters)
+    whole = _of(queries.durations(viewer, asked, by=("step",), between=True), step)
+    parts = _of(queries.durations(viewer, filters, between=True), step)
     visible = parts.drop_nulls("day")["site"].unique().sort().to_list()
     if len(visible) > _FEW:
         found = chain.percentiles(whole, ("step",))
@@ -117,7 +119,7 @@ def curve(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         parts = parts.with_columns(pl.col("half").alias("site"))
         if parts["half"].n_unique() < 2:  # every site shares the network's median
             parts = parts.clear()
-    columns = ["site", "day", *COUNTS, "state"]
+    columns = ["site", "day", "known", *COUNTS, "state"]
     network = whole.with_columns(pl.lit("network").alias("site"))
     both = pl.concat([network.select(columns), parts.select(columns)])
     names = ["network", *sorted(set(parts["site"]) - {"network"})]
@@ -125,7 +127,7 @@ def curve(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         both = network.select(columns)
     return chain.curves(both, "site", names).with_columns(
         pl.lit(_title(step)).alias("step"),
-        pl.lit(int(both.filter(pl.col("site") == "network")
+        pl.lit(int(both.filter(site="network", known="recorded")
                    .select(pl.sum_horizontal(COUNTS).sum()).item() or 0))
         .alias("of"),
     )  # fmt: skip
@@ -145,9 +147,36 @@ def _curve_said(frame: pl.DataFrame) -> str:
     )
 
 
-def _top(_viewer: Viewer, filters: Filters) -> Component:
+def _weeks_said(viewer: Viewer, filters: Filters) -> str | None:
+    sites = queries.weekly_sites(viewer, filters)
+    if not sites:
+        return None
+    tell = "tells" if len(sites) == 1 else "tell"
+    return (
+        f"{site_names(sites)} {tell} weeks instead of days: what is made of them is a"
+        " span, up to six days shorter or longer, drawn as a bar or a band."
+    )
+
+
+def _backwards_said(viewer: Viewer, filters: Filters) -> str | None:
+    """How many rows would have given a duration below zero, for who may read rows."""
+    refused = queries.rejects(viewer, filters.without("from").without("to")).filter(
+        pl.col("dataset").is_in(["demand", "batch", "result"]),
+        pl.col("rule").str.contains("_before_"),
+    )
+    if refused.is_empty():
+        return None
+    return (
+        f"{some(refused.height, 'row')} whose days run backwards"
+        f" ({site_names(sorted(set(refused['site'])))}) did not get here: Data quality"
+        " lists them with their reason, and no duration is below zero."
+    )
+
+
+def _top(viewer: Viewer, filters: Filters) -> Component:
     options = [(WHOLE, _title(WHOLE))]
     options += [(s, _title(s)) for s in STEPS if s != WHOLE]
+    more = (_weeks_said(viewer, filters), _backwards_said(viewer, filters))
     return html.Div(
         [
             switch("Step", filters, PATH, "step", options),
@@ -155,7 +184,8 @@ def _top(_viewer: Viewer, filters: Filters) -> Component:
                 "Batches still running are censored on the network's day; a batch that"
                 " ended before the step competes with it (Aalen-Johansen), so curves"
                 " stop below 100 %. Sites make different products: choose one product"
-                " to compare like with like."
+                " to compare like with like.",
+                *(said for said in more if said),
             ),
         ]
     )

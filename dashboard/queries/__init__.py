@@ -5,16 +5,10 @@ held back and all, as a polars frame whose rows say their `state` and `reason`. 
 the API and exports have no other way to data.
 """
 
-from dashboard.queries.batches import (
-    counts,
-    durations,
-    events,
-    failures,
-    laboratory_days,
-    parameters,
-)
+from dashboard.queries.batches import counts, events, failures, parameters
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
 from dashboard.queries.criteria import agreement, criteria
+from dashboard.queries.days import durations, laboratory_days, weekly_sites
 from dashboard.queries.disclosure import POOLS, audience_rule
 from dashboard.queries.draft import COUNTS as DRAFT_COUNTS
 from dashboard.queries.draft import (
@@ -129,4 +123,5 @@ __all__ = [
     "slots_ahead",
     "slots_lost",
     "source_errors",
+    "weekly_sites",
 ]

@@ -1,4 +1,4 @@
-"""Counts of batches: what rates, throughput and turnaround are computed from.
+"""Counts of batches: what rates and throughput are computed from.
 
 Every function gives counts, never ratios, one row a group, as `disclose` left them.
 Groups are named in the contract's words; `site` is the heading under which the viewer
@@ -93,51 +93,6 @@ def parameters(
     return _sum(viewer, filters, "rollup_parameter", columns, (*by,))
 
 
-def durations(
-    viewer: Viewer, filters: Filters, by: Sequence[str] = ("site", "step")
-) -> pl.DataFrame:
-    """Histograms of days: `ended`, `competing`, `censored` by group and day.
-
-    Held back as a whole group, not day by day: a curve with holes would be read as a
-    curve. The threshold applies to the group's number of batches.
-    """
-    return _histogram(
-        viewer, filters, "rollup_duration", ("ended", "competing", "censored"), (*by,)
-    )
-
-
-def laboratory_days(
-    viewer: Viewer, filters: Filters, by: Sequence[str] = ("laboratory", "parameter")
-) -> pl.DataFrame:
-    """Histograms of days from sample to report, by laboratory and parameter."""
-    return _histogram(
-        viewer, filters, "rollup_laboratory", ("ended", "censored"), (*by,)
-    )
-
-
-def _histogram(
-    viewer: Viewer,
-    filters: Filters,
-    table: str,
-    columns: tuple[str, ...],
-    by: tuple[str, ...],
-) -> pl.DataFrame:
-    snapshot = current()
-    keys = tuple(dict.fromkeys(("site", *by)))
-    days = _grouped(snapshot, viewer, filters, table, columns, (*by, "day"))
-    groups = _grouped(snapshot, viewer, filters, table, columns, by)
-    whole = groups.with_columns(pl.sum_horizontal(columns).alias("n")).drop(columns)
-    shown = _disclosed(snapshot, viewer, whole, ("n",), by).drop("n")
-    if "site" not in by:
-        days = _summed(days, columns, (*by, "day"))
-    hidden = pl.col("state") == disclosure.SUPPRESSED
-    visible = days.drop("pooled_from").join(shown.filter(~hidden), on=keys)
-    marks = shown.filter(hidden).with_columns(
-        pl.lit(None, pl.Int64).alias(c) for c in ("day", *columns)
-    )
-    return pl.concat([visible, marks.select(visible.columns)], how="vertical_relaxed")
-
-
 def _sum(
     viewer: Viewer,
     filters: Filters,
@@ -147,12 +102,12 @@ def _sum(
     where: str = "true",
 ) -> pl.DataFrame:
     snapshot = current()
-    frame = _grouped(snapshot, viewer, filters, table, columns, by, where)
-    shown = _disclosed(snapshot, viewer, frame, columns, by)
+    frame = grouped(snapshot, viewer, filters, table, columns, by, where)
+    shown = disclosed(snapshot, viewer, frame, columns, by)
     return shown if by != ("site",) else _every_site(snapshot, viewer, filters, shown)
 
 
-def _grouped(
+def grouped(
     snapshot: Snapshot,
     viewer: Viewer,
     filters: Filters,
@@ -176,7 +131,7 @@ def _grouped(
     )
 
 
-def _disclosed(
+def disclosed(
     snapshot: Snapshot,
     viewer: Viewer,
     frame: pl.DataFrame,
@@ -203,7 +158,7 @@ def _disclosed(
         )
         .filter("telling")
     )
-    totals = disclose(snapshot, viewer, _summed(frame, columns, by), columns)
+    totals = disclose(snapshot, viewer, summed(frame, columns, by), columns)
     why = pl.col("why").is_not_null()
     return (
         totals.join(
@@ -219,7 +174,7 @@ def _disclosed(
     )  # fmt: skip
 
 
-def _summed(
+def summed(
     frame: pl.DataFrame, columns: tuple[str, ...], by: tuple[str, ...]
 ) -> pl.DataFrame:
     """Groups over all headings; how many sites stand behind each was judged before."""

@@ -10,7 +10,8 @@ from typing import Final
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.batches import _histogram, _sum
+from dashboard.queries.batches import _sum
+from dashboard.queries.days import histogram
 from dashboard.viewer import Viewer
 
 _MADE: Final = """
@@ -127,6 +128,4 @@ def order_days(
     `first_attempt` is failed or gave (a product). `ended` are the infused, whichever
     batch it was; an order that closed otherwise competes; one still open is censored.
     """
-    return _histogram(
-        viewer, filters, _DAYS, ("ended", "competing", "censored"), (*by,)
-    )
+    return histogram(viewer, filters, _DAYS, ("ended", "competing", "censored"), (*by,))

@@ -103,6 +103,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "slots_ahead": queries.slots_ahead,
     "slots_lost": queries.slots_lost,
     "source_errors": queries.source_errors,
+    "weekly_sites": queries.weekly_sites,
 }
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
@@ -119,7 +120,7 @@ COUNTED = {
 # Names, days, places and limits: nothing is counted in them.
 ROWS = {
     "draft_quantiles", "headings", "limits_in_use", "sequence", "silent_months",
-    "sites",
+    "sites", "weekly_sites",
 }  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     LEAD: lambda site: True,

@@ -1,4 +1,4 @@
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +17,7 @@ from dashboard.viewer import Viewer
 from etl.demo.members import LABORATORY
 from etl.demo.truth import truths
 from etl.demo.world import TODAY, World
+from tests.dashboard.recounting import Recount
 from tests.dashboard.republishing import republished
 from tests.demo import Demo
 
@@ -242,3 +243,55 @@ def test_a_limit_is_closed_only_where_everybody_got_there() -> None:
     assert all_there["q90_upper"][0] == 2
     some_lost = histogram(day=[1, 2], ended=[40, 52], competing=[0, 8])
     assert chain.percentiles(some_lost, ("site",))["q90_upper"][0] is None
+
+
+def test_rows_whose_days_run_backwards_are_counted_and_never_drawn(
+    demo: Demo, ask: Ask
+) -> None:
+    backwards = [
+        r["site"] for r in demo.truth["rejects"] if "_before_" in str(r["rule"])
+    ]
+    with ask(LEAD):
+        said = str(turnaround._top(LEAD, Filters()))
+        days = queries.durations(LEAD, Filters(), by=("site", "step"))
+    assert len(backwards) >= 3
+    assert f"{len(backwards)} rows whose days run backwards" in said
+    assert days["day"].min() == 0
+    public = Viewer("public")
+    with ask(public):
+        assert "backwards" not in str(turnaround._top(public, Filters()))
+
+
+def kaplan_meier(days: list[tuple[int, bool]], q: float) -> int | None:
+    """The first day by which a share q got there, one sample after the other."""
+    left, at_risk = 1.0, len(days)
+    leaving, there = Counter(d for d, _ in days), Counter(d for d, t in days if t)
+    for day in sorted(leaving):
+        left *= 1 - there[day] / at_risk
+        at_risk -= leaving[day]
+        if left <= 1 - q + 1e-12:
+            return day
+    return None
+
+
+def test_every_laboratory_median_is_kaplan_and_meier_s_counted_by_hand(
+    recount: Recount, lead: Viewer
+) -> None:
+    frame = _laboratory.by_laboratory(lead, Filters())
+    known = {(r["site"], r["batch"]) for r in recount.table("batch")}
+    found: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
+    for r in recount.table("result"):
+        told = r["state"] not in ("not_done", "not_applicable")
+        if not (told and r["sampled"] and (r["site"], r["batch"]) in known):
+            continue
+        stop = r["reported"] or recount.today
+        who = r["site"] if r["laboratory"] == "-" else r["laboratory"]
+        days = (stop - r["sampled"]).days
+        found[who, r["parameter"]].append((days, bool(r["reported"])))
+    third = frame.filter(pl.col("whose") == "third party")
+    assert third.height >= 3
+    for row in third.to_dicts():
+        days = found[row["laboratory"], row["parameter"]]
+        assert row["n"] == len(days)
+        for q, name in ((0.5, "q50"), (0.9, "q90")):
+            assert row[name] == kaplan_meier(days, q)

@@ -1,0 +1,142 @@
+"""Histograms of days: what turnaround is computed from, and how exactly it is known.
+
+A site may tell weeks instead of days. A duration between two Mondays may be up to six
+days shorter or longer, so that whoever asks `between` gets, beside the histogram as it
+was `recorded`, the `shortest` and the `longest` that it may be.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from dashboard.filters import Filters
+from dashboard.queries import disclosure
+from dashboard.queries.batches import disclosed, grouped, summed
+from dashboard.queries.disclosure import scope
+from dashboard.queries.snapshot import Snapshot, current
+from dashboard.viewer import Viewer
+
+WEEK: Final = 6
+_FATES: Final = ("ended", "competing", "censored")
+_LIVES: Final = ("demand", "batch", "release")
+
+
+def durations(
+    viewer: Viewer,
+    filters: Filters,
+    by: Sequence[str] = ("site", "step"),
+    between: bool = False,
+) -> pl.DataFrame:
+    """Histograms of days: `ended`, `competing`, `censored` by group and day.
+
+    Held back as a whole group, not day by day: a curve with holes would be read as a
+    curve. The threshold applies to the group's number of batches. With `between` the
+    column `known` tells the three histograms apart; without weeks there is but one.
+    """
+    asked = ("rollup_duration", _FATES, (*by,))
+    if not between:
+        return histogram(viewer, filters, *asked)
+    return _between(viewer, filters, asked, _LIVES)
+
+
+def laboratory_days(
+    viewer: Viewer,
+    filters: Filters,
+    by: Sequence[str] = ("laboratory", "parameter"),
+    between: bool = False,
+) -> pl.DataFrame:
+    """Histograms of days from sample to report, by laboratory and parameter.
+
+    `between` as in `durations`.
+    """
+    asked = ("rollup_laboratory", ("ended", "censored"), (*by,))
+    if not between:
+        return histogram(viewer, filters, *asked)
+    return _between(viewer, filters, asked, ("result",))
+
+
+def weekly_sites(viewer: Viewer, filters: Filters) -> list[str]:
+    """The sites seen by name of whose dates some are known to the week only."""
+    snapshot = current()
+    named = scope(snapshot, viewer, filters).named
+    return sorted(_weekly(snapshot, (*_LIVES, "result")) & {*named})
+
+
+def histogram(
+    viewer: Viewer,
+    filters: Filters,
+    table: str,
+    columns: tuple[str, ...],
+    by: tuple[str, ...],
+) -> pl.DataFrame:
+    """`columns` of a table of days, by `by` and day, whole groups held back."""
+    snapshot = current()
+    keys = tuple(dict.fromkeys(("site", *by)))
+    days = grouped(snapshot, viewer, filters, table, columns, (*by, "day"))
+    groups = grouped(snapshot, viewer, filters, table, columns, by)
+    whole = groups.with_columns(pl.sum_horizontal(columns).alias("n")).drop(columns)
+    shown = disclosed(snapshot, viewer, whole, ("n",), by).drop("n")
+    if "site" not in by:
+        days = summed(days, columns, (*by, "day"))
+    hidden = pl.col("state") == disclosure.SUPPRESSED
+    visible = days.drop("pooled_from").join(shown.filter(~hidden), on=keys)
+    marks = shown.filter(hidden).with_columns(
+        pl.lit(None, pl.Int64).alias(c) for c in ("day", *columns)
+    )
+    return pl.concat([visible, marks.select(visible.columns)], how="vertical_relaxed")
+
+
+def _between(
+    viewer: Viewer,
+    filters: Filters,
+    asked: tuple[str, tuple[str, ...], tuple[str, ...]],
+    datasets: tuple[str, ...],
+) -> pl.DataFrame:
+    snapshot = current()
+    table, columns, by = asked
+    tables = {"recorded": table}
+    if _weekly(snapshot, datasets) & {*scope(snapshot, viewer, filters).site}:
+        tables |= _bounds(table, columns, datasets)
+    return pl.concat(
+        histogram(viewer, filters, each, columns, by).with_columns(
+            pl.lit(known).alias("known")
+        )
+        for known, each in tables.items()
+    )
+
+
+def _weekly(snapshot: Snapshot, datasets: tuple[str, ...]) -> set[str]:
+    """The sites that tell weeks; an older snapshot knows of none."""
+    table = snapshot.rows(
+        "select 1 from duckdb_tables()"
+        " where database_name = 'snapshot' and table_name = 'coarse'"
+    )
+    if table.is_empty():
+        return set()
+    told = snapshot.rows(
+        "select distinct site from coarse where list_contains($datasets, dataset)",
+        {"datasets": [*datasets]},
+    )
+    return {*told["site"]}
+
+
+def _bounds(
+    table: str, columns: tuple[str, ...], datasets: tuple[str, ...]
+) -> dict[str, str]:
+    """The table with each duration of weeks as short, and as long, as it may be.
+
+    Both ends of one that is over are Mondays; one that still runs began on a Monday or
+    after it, and is watched until a day that is known.
+    """
+    told = ", ".join(f"'{dataset}'" for dataset in datasets)
+    weeks = f"select distinct site from coarse where dataset in ({told})"
+    source = f"{table} as t left join ({weeks}) as c on t.site = c.site"
+    moved = f"case when c.site is null then 0 else {WEEK} end"
+    over = ", ".join(f"0 as {c}" for c in columns if c != "censored")
+    return {
+        "shortest": f"(select t.* replace (greatest(0, t.day - {moved}) as day)"
+        f" from {source})",
+        "longest": f"(select t.* replace (t.day + {moved} as day, 0 as censored)"
+        f" from {source} union all select t.* replace ({over}) from {table} as t)",
+    }
