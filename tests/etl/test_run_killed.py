@@ -1,86 +1,57 @@
+import json
 import os
 import random
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-import duckdb
-import polars as pl
+import pytest
 
-from tests.etl.drops import ENVIRON
-from tests.etl.pulling import leave_more, pulled
+from tests.etl.kills import Killer, Series, process
+from tests.etl.watching import looked
 
-ROOT = Path(__file__).parents[2]
-
-
-# What depends on the clock or on how many runs there were, and on nothing else.
-PASSING = {"meta", "run", "source_error"}
-CLOCK = {"run", "arrived_at", "received_at"}
-# Numbers by which two marts refer to each other, given out in no order.
-NUMBERS = {"assigned", "criterion"}
+# Where the slow tier tells how far it has come, if anybody wants to know.
+REPORT = os.environ.get("POCNET_TEST_KILLS")
 
 
-def content(snapshot: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every table of a snapshot, without what the clock puts into it."""
-    with duckdb.connect(":memory:") as connection:
-        connection.execute(f"attach '{snapshot}' as snapshot (read_only)")
-        connection.execute("set timezone = 'UTC'")
-        tables = connection.sql(
-            "select table_name as name from duckdb_tables() order by name"
-        ).pl()["name"]
-        frames = {
-            table: connection.sql(f'from snapshot."{table}"').pl()
-            for table in tables
-            if table not in PASSING
-        }
-    frames["count"] = frames["count"].filter(pl.col("run") == pl.col("run").max())
-    return {
-        table: sorted(frame.drop(CLOCK | NUMBERS, strict=False).rows(), key=repr)
-        for table, frame in frames.items()
-    }
+def note(said: str) -> None:
+    if REPORT:
+        with Path(REPORT).open("a") as report:
+            report.write(f"{time.strftime('%H:%M:%S')} {said}\n")
 
 
-def killed(folder: Path, seconds: float) -> bool:
-    """Pull in another process and kill it; whether it was still at work by then."""
-    code = (
-        "import os, sys; from pathlib import Path\n"
-        "from etl.network import load_network; from etl.run import pull\n"
-        "network = load_network(Path(sys.argv[1]), os.environ)\n"
-        "print('go', flush=True); pull(network)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)],
-        env={**os.environ, **ENVIRON, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout and process.stdout.readline() == b"go\n"
-    time.sleep(seconds)
-    at_work = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return at_work
+def kill(place: Path, kills: int, seed: int) -> Series:
+    """So many kills while somebody reads; what each reader saw was whole and known."""
+    with process("-W", "ignore", "-m", "tests.etl.kills") as worker:
+        series = Series(place, Killer(worker), random.Random(seed), note)
+        before, after = series.begin()
+        known = [looked(folder) for folder in (before, after)]
+        with process("-m", "tests.etl.watching", str(series.now)) as reader:
+            assert reader.stdout and reader.stdout.readline() == "watching\n"
+            series.go(kills)
+            said, _ = reader.communicate("", timeout=60)
+    assert reader.returncode == 0
+    watched = json.loads(said)
+    assert watched["looks"] > kills
+    for site, found in watched["seen"].items():
+        assert {*found} == {state[site] for state in known}, site
+    return series
 
 
-def test_a_killed_run_loses_nothing_and_the_next_one_finishes_it(
-    folder: Path, tmp_path: Path
+def test_25_killed_runs_lose_nothing_and_the_next_one_finishes_them(
+    tmp_path: Path,
 ) -> None:
-    undisturbed = Path(shutil.copytree(folder, tmp_path / "other", symlinks=True))
-    for each in (folder, undisturbed):
-        leave_more(each)
-    started = time.monotonic()
-    expected = content(pulled(undisturbed).snapshot)
-    takes = time.monotonic() - started
-    before = folder / "data" / "snapshots" / "1.duckdb"
-    old = content(before)
-    chance = random.Random(11)
-    hits = 0
-    for _ in range(5):
-        hits += killed(folder, chance.uniform(0, takes))
-        current = (folder / "data" / "snapshots" / "current").resolve()
-        assert content(current) in (old, expected)
-    assert hits >= 2
-    assert content(pulled(folder).snapshot) == expected
-    assert not list((folder / "data").rglob("*.part*"))
+    series = kill(tmp_path, 25, seed=11)
+    assert series.unlike == []
+    assert len(series.hit) >= 4, series.hit
+
+
+@pytest.mark.slow
+def test_500_killed_runs_lose_nothing_and_the_next_one_finishes_them(
+    tmp_path: Path,
+) -> None:
+    series = kill(tmp_path, 500, seed=12)
+    note(str(dict(series.hit)))
+    assert series.unlike == []
+    assert sum(series.hit.values()) >= 500
+    for stage in ("asking", "archiving", "storing", "publishing"):
+        assert any(stage in hit for hit in series.hit), series.hit
