@@ -5,7 +5,6 @@ they are drawn. From it come the figure, the table behind it, its CSV, and its l
 the API, all from the same disclosed rows.
 """
 
-import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,14 +16,13 @@ import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from dashboard import log
 from dashboard.components import HIDDEN, Column, aria, state_tag, written
 from dashboard.filters import Filters
 from dashboard.names import some
 from dashboard.table import table
 from dashboard.theme import STATES
 from dashboard.viewer import Viewer
-
-_log = logging.getLogger(__name__)
 
 _CONFIG: Any = {
     "displayModeBar": False,
@@ -81,7 +79,7 @@ def render(card: Card, viewer: Viewer, filters: Filters) -> Component:
         body = _body(card, frame, filters)
     except Exception:
         reference = secrets.token_hex(4)
-        _log.exception("card %s failed, reference %s", card.id, reference)
+        log.failed("a card failed", card=card.id, reference=reference)
         body = [failure(reference)]
     heading: Component = html.H2(card.title, id=f"{card.id}-title")
     return html.Article(

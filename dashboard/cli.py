@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from connectors import ConfigError, PocnetError
+from dashboard import log
 from dashboard.commands import EXIT_CODES, FAILED, INTERRUPTED, WRONG, Commands
 
 
@@ -23,17 +24,17 @@ def main() -> NoReturn:
     try:
         code = cli(standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted: nothing half-done is left.", err=True)
+        log.say("Interrupted: nothing half-done is left.")
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except PocnetError as error:
-        click.echo(f"Error: {error}", err=True)
+        log.say(f"Error: {error}")
         code = WRONG if isinstance(error, ConfigError) else FAILED
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {place}{error.strerror or error}.", err=True)
+        log.say(f"Error: {place}{error.strerror or error}.")
         code = FAILED
     _leave(code or 0)
 

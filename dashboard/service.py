@@ -3,17 +3,18 @@
 import socket
 from pathlib import Path
 
-import click
 import uvicorn
 from fastapi import FastAPI
 
 from connectors import ConfigError
-from dashboard import api, queries, reception
+from dashboard import api, log, monitoring, queries, reception, shell
 from dashboard.app import Sources, create_app
 from dashboard.journal import Journal
 from etl.network import NETWORK_FILE
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+# Who is being answered when the service is ended gets this long, in seconds.
+GRACE = 10
 
 
 def application(folder: Path) -> FastAPI:
@@ -25,8 +26,8 @@ def application(folder: Path) -> FastAPI:
     return create_app(sources, [api.router, reception.router(folder.resolve())])
 
 
-def serve(folder: Path, host: str, port: int) -> None:
-    """Answer until interrupted.
+def serve(folder: Path, host: str, port: int, metrics: str | None = None) -> None:
+    """Answer until interrupted; who is being answered then is answered to the end.
 
     ConfigError for a host that others can reach, because whoever opens the dashboard
     there would see everything: sign-in is not configured. Also for a folder that is
@@ -38,8 +39,21 @@ def serve(folder: Path, host: str, port: int) -> None:
             "one with `pocnet init DIR` or `pocnet demo`."
         )
     free_port(host, port)
-    click.echo(f"Dashboard: http://{_written(host)}:{port}  (Ctrl-C ends it)", err=True)
-    uvicorn.run(application(folder), host=host, port=port, log_level="warning")
+    log.begin()
+    app = application(folder)
+    if metrics:
+        visits = monitoring.Visits(folder, shell.template)
+        monitoring.answer(visits.registry, metrics)
+        app.add_middleware(monitoring.Timed, visits=visits)
+    log.say(f"Dashboard: http://{_written(host)}:{port}  (Ctrl-C ends it)")
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE,
+    )
 
 
 def free_port(host: str, port: int) -> None:

@@ -5,7 +5,6 @@ each time, so links, Back and tests need nothing else.
 """
 
 import asyncio
-import logging
 import re
 import secrets
 from collections.abc import Callable
@@ -16,13 +15,11 @@ import dash
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import card, filter_bar, filters
+from dashboard import card, filter_bar, filters, log
 from dashboard.components import aria, notice, written
 from dashboard.filters import SHARED, Filters
 from dashboard.names import counts_only
 from dashboard.viewer import About, Viewer, current_request
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,13 +65,23 @@ def register(module: str, page: Page) -> None:
     )
 
 
+def template(path: str) -> str:
+    """The template of the registered page that answers at `path`, blank for none.
+
+    What varies in an address, as in `/proposal/7`, is no part of it:
+    `/proposal/<number>`.
+    """
+    patterns = (p["path_template"] or p["path"] for p in dash.page_registry.values())
+    for pattern in patterns:
+        form = re.sub(r"<[^>]+>", "[^/]+", pattern.rstrip("/"))
+        if re.fullmatch(form, path.rstrip("/")):
+            return str(pattern)
+    return ""
+
+
 def known(path: str) -> bool:
     """Whether a registered page answers at `path`."""
-    patterns = (p["path_template"] or p["path"] for p in dash.page_registry.values())
-    return any(
-        re.fullmatch(re.sub(r"<[^>]+>", "[^/]+", p.rstrip("/")), path.rstrip("/"))
-        for p in patterns
-    )
+    return bool(template(path))
 
 
 def layout() -> Component:
@@ -221,7 +228,7 @@ def _part(
         return make(viewer, asked)
     except Exception:
         reference = secrets.token_hex(4)
-        _log.exception("part of a page failed, reference %s", reference)
+        log.failed("part of a page failed", reference=reference)
         return card.failure(reference)
 
 

@@ -31,6 +31,12 @@ port_option = click.option(
     "--port", default=PORT, show_default=True, type=click.IntRange(1, 65535)
 )
 
+metrics_option = click.option(
+    "--metrics",
+    metavar="[HOST:]PORT",
+    help="Show metrics for Prometheus there; on this machine only without HOST.",
+)
+
 
 class Commands(click.Group):
     """The commands of this package, each imported when it is asked for."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dashboard.commands import EXIT_CODES, folder_argument, port_option
+from dashboard.commands import EXIT_CODES, folder_argument, metrics_option, port_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -16,8 +16,9 @@ from dashboard.commands import EXIT_CODES, folder_argument, port_option
     help="This machine only: sign-in is not configured.",
 )
 @port_option
-def command(folder: Path, host: str, port: int) -> None:
+@metrics_option
+def command(folder: Path, host: str, port: int, metrics: str | None) -> None:
     """Show the network's dashboard in a browser on this machine."""
     from dashboard.service import serve
 
-    serve(folder, host, port)
+    serve(folder, host, port, metrics)

@@ -59,6 +59,7 @@ from dashboard.queries.snapshot import (
     current,
     previous,
 )
+from dashboard.queries.standing import Standing, standing
 from dashboard.queries.telling import Draft, limits_in_use
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Draft",
     "POOLS",
     "REPLAY_COUNTS",
+    "Standing",
     "Under",
     "NoSnapshotError",
     "about",
@@ -124,4 +126,5 @@ __all__ = [
     "slots_lost",
     "source_errors",
     "weekly_sites",
+    "standing",
 ]
