@@ -5,10 +5,15 @@ for that, the answers in the units of the questions, is made when a run publishe
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
+import duckdb
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from etl.filling import append, create
 from etl.panel import (
     Intervals,
     Panel,
@@ -44,77 +49,106 @@ _BATCH: Final = {
     "site": pl.String,
     "batch": pl.String,
 }
-_TABLES: Final = {
+_ANSWERS: Final = {
     "replay_batch": _BATCH,
-    "replay_question": _QUESTION,
     "replay_figure": _FIGURE,
     "replay_word": _WORD,
 }
+PANEL: Final = ("replay_question", *_ANSWERS)
 
 
-def panel_tables(rows: Rows) -> Mapping[str, pl.DataFrame]:
+class PanelTables:
     """The tables `replay_batch`, `replay_question`, `replay_figure` and `replay_word`.
 
-    `rows` answers SQL over the contract's current rows. A product's questions are those
-    of all its class's specifications, members' and published ones. An end that is open
-    is the neighbouring float, as in `etl.panel`.
+    In the connection's current schema, which has the contract's current rows. A
+    product's questions are those of all its class's specifications, members' and
+    published ones. A batch keeps its position in its product's panel as long as nothing
+    of it changes; an end that is open is the neighbouring float, as in `etl.panel`.
     """
-    products = rows(
-        "select distinct b.product, p.product_class from batch as b"
-        " inner join site as s on b.site = s.site and s.kind <> 'published'"
-        " inner join product as p on b.product = p.product order by b.product"
-    )
-    parts = {table: [pl.DataFrame(schema=kinds)] for table, kinds in _TABLES.items()}
-    for product, of in products.iter_rows():
-        for table, frame in _of_product(rows, product, of).items():
-            parts[table].append(frame)
-    return {table: pl.concat(frames) for table, frames in parts.items()}
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        rows = self._rows
+        members = rows("select site from site where kind <> 'published'")
+        self._members = members["site"].implode()
+        criteria = rows(
+            "select p.product_class as of, c.* from criterion as c"
+            " inner join product as p on c.product = p.product order by all"
+        )
+        asked = {
+            of: [*dict.fromkeys(questions(its.drop("of")).values())]
+            for (of,), its in criteria.partition_by("of", as_dict=True).items()
+        }
+        products = rows("select product, product_class from product order by product")
+        self._asked = {name: asked.get(of, []) for name, of in products.iter_rows()}
+        self._next: dict[str, int] = {}
+
+    def make(self) -> None:
+        """The tables without a batch."""
+        asked = [
+            (product, number, *_as_row(question))
+            for product, its in self._asked.items()
+            for number, question in enumerate(its)
+        ]
+        frame = pl.DataFrame(asked, schema=_QUESTION, orient="row")
+        create(self._connection, "replay_question", frame)
+        for table, kinds in _ANSWERS.items():
+            create(self._connection, table, pl.DataFrame(schema=kinds))
+
+    def forget(self, touched: str) -> None:
+        """Take away the answers of batches that a query names by site and batch."""
+        placed = (
+            f"select b.product, b.position from replay_batch as b semi join ({touched})"
+            " as c on b.site = c.site and b.batch = c.batch"
+        )
+        for table in ("replay_figure", "replay_word", "replay_batch"):
+            self._connection.execute(
+                f"delete from {table} as t using ({placed}) as c "
+                "where t.product = c.product and t.position = c.position"
+            )
+        last = self._rows("select product, max(position) from replay_batch group by 1")
+        self._next = {product: most + 1 for product, most in last.iter_rows()}
+
+    def add(self, batches: pl.DataFrame, results: pl.DataFrame) -> None:
+        """Put batches behind those that are there, with their answers."""
+        mine = batches.filter(pl.col("site").is_in(self._members))
+        for (product,), part in mine.partition_by("product", as_dict=True).items():
+            if product not in self._asked:
+                continue
+            ordered = part.select(_BATCHES).sort("site", "batch")
+            first = self._next.get(product, 0)
+            self._next[product] = first + ordered.height
+            listed = ordered.select("site", "batch").with_row_index("position", first)
+            named = listed.select(pl.lit(product).alias("product"), pl.all())
+            append(self._connection, "replay_batch", named)
+            found = panel(results, self._asked[product], ordered)
+            for table, frame in _written(found, product, first).items():
+                append(self._connection, table, frame)
+
+    def _rows(self, sql: str) -> pl.DataFrame:
+        answer: pl.DataFrame = self._connection.sql(sql).pl()
+        return answer
 
 
-def _of_product(rows: Rows, product: str, of: str) -> Mapping[str, pl.DataFrame]:
-    quoted, its_class = (text.replace("'", "''") for text in (product, of))
-    batches = rows(
-        f"select {', '.join(f'b.{name}' for name in _BATCHES)} from batch as b"
-        " inner join site as s on b.site = s.site and s.kind <> 'published'"
-        f" where b.product = '{quoted}' order by b.site, b.batch"
-    )
-    criteria = rows(
-        "select c.* from criterion as c"
-        " inner join product as p on c.product = p.product"
-        f" where p.product_class = '{its_class}'"
-        " order by all"
-    )
-    results = rows(
-        "select r.* from result as r"
-        " inner join batch as b on r.site = b.site and r.batch = b.batch"
-        f" where b.product = '{quoted}'"
-    )
-    asked = list(dict.fromkeys(questions(criteria).values()))
-    found = panel(results, asked, batches)
-    listed = batches.select("site", "batch").with_row_index("position")
-    listed = listed.select(pl.lit(product).alias("product"), pl.all())
-    return {"replay_batch": listed, **_written(found, product)}
-
-
-def _written(found: Panel, product: str) -> Mapping[str, pl.DataFrame]:
-    asked, figures, texts = [], [], []
-    for number, (question, answer) in enumerate(found.answers.items()):
-        asked.append((product, number, *_as_row(question)))
+def _written(found: Panel, product: str, first: int) -> Mapping[str, pl.DataFrame]:
+    figures, texts = [], []
+    for number, answer in enumerate(found.answers.values()):
         if isinstance(answer, Intervals):
-            figures.append(_placed(product, number, _known(answer)))
+            figures.append(_placed(product, number, first, _known(answer)))
         else:
-            texts.append(_placed(product, number, _said(answer)))
+            texts.append(_placed(product, number, first, _said(answer)))
     return {
-        "replay_question": pl.DataFrame(asked, schema=_QUESTION, orient="row"),
         "replay_figure": pl.concat([pl.DataFrame(schema=_FIGURE), *figures]),
         "replay_word": pl.concat([pl.DataFrame(schema=_WORD), *texts]),
     }
 
 
-def _placed(product: str, number: int, answers: pl.DataFrame) -> pl.DataFrame:
+def _placed(
+    product: str, number: int, first: int, answers: pl.DataFrame
+) -> pl.DataFrame:
     where = (pl.lit(product), pl.lit(number, pl.UInt16))
     named = [each.alias(name) for each, name in zip(where, _WHERE, strict=False)]
-    return answers.select(*named, pl.all())
+    return answers.select(*named, pl.all()).with_columns(pl.col("position") + first)
 
 
 def _known(answer: Intervals) -> pl.DataFrame:
@@ -136,25 +170,51 @@ def _as_row(question: Question) -> tuple[object, ...]:
     )
 
 
-def read_panel(rows: Rows, product: str) -> Panel:
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """A product's panel with its batches site by site, in the order of their names.
+
+    `place` says of each position in the tables where its batch lies in the panel;
+    `spans` are the sites with the first of their batches and the one after the last.
+    """
+
+    panel: Panel
+    place: NDArray[np.uint32]
+    spans: tuple[tuple[str, int, int], ...]
+
+
+def read_panel(rows: Rows, product: str) -> Laid:
     """The panel of a product, from the snapshot's tables; empty where it has none."""
     quoted = product.replace("'", "''")
     own = f"where product = '{quoted}'"
-    (height,) = rows(f"select count(*) from replay_batch {own}").row(0)
+    listed = rows(f"select site, position from replay_batch {own} order by site, batch")
+    position, height = listed["position"].to_numpy(), listed.height
+    place = np.zeros(int(position.max(initial=-1)) + 1, np.uint32)
+    place[position] = np.arange(height, dtype=np.uint32)
+    sites = listed.with_row_index("place").group_by("site", maintain_order=True)
+    spans = sites.agg(first=pl.col("place").min(), end=pl.col("place").max() + 1)
+    answers = _read_answers(rows, own, place, height)
+    return Laid(Panel(height, answers), place, tuple(spans.rows()))
+
+
+def _read_answers(
+    rows: Rows, own: str, place: NDArray[np.uint32], height: int
+) -> dict[Question, Intervals | Words]:
     asked = rows(f"select * exclude (product) from replay_question {own}")
     figures = _by_question(rows, "replay_figure", own)
     texts = _by_question(rows, "replay_word", own)
     answers: dict[Question, Intervals | Words] = {}
     for row in asked.iter_rows():
         number, question = row[0], _as_question(row)
+        found, kinds = (texts, _WORD) if question.in_words else (figures, _FIGURE)
+        known = found.get((number,), pl.DataFrame(schema=kinds))
+        here = pl.Series(place[known["position"].to_numpy()])
         if question.in_words:
-            own_texts = texts.get((number,), pl.DataFrame(schema=_WORD))
-            answers[question] = words(own_texts["position"], own_texts["text"], height)
+            answers[question] = words(here, known["text"], height)
         else:
-            known = figures.get((number,), pl.DataFrame(schema=_FIGURE))
             low, high = known["low"].to_numpy(), known["high"].to_numpy()
-            answers[question] = intervals(known["position"], low, high, height)
-    return Panel(height, answers)
+            answers[question] = intervals(here, low, high, height)
+    return answers
 
 
 def _by_question(

@@ -12,8 +12,24 @@ import polars as pl
 from etl.contract.parameters import parameters
 
 Tables = Mapping[str, pl.DataFrame]
+# What rules ask of results, of which there are too many to be looked at one by one.
+SUMMARIES: Final = {
+    "result_of_batch": (
+        "select site, batch, count(*) as n from result group by site, batch"
+    ),
+    "result_of_test": (
+        "select site, parameter, method, count(*) as n, max(value) as highest "
+        "from result where unit = '%' and value > 0 group by site, parameter, method"
+    ),
+}
 _NO_BATCH: Final = pl.lit(None, pl.String).alias("batch")
 _FEW: Final = 5
+
+
+def summarised(result: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The summaries of results that are at hand as a frame."""
+    context = pl.SQLContext(result=result, eager=True)
+    return {name: context.execute(sql) for name, sql in SUMMARIES.items()}
 
 
 def without(dataset: str, column: str, parent: str) -> Callable[[Tables], pl.DataFrame]:
@@ -24,8 +40,11 @@ def without(dataset: str, column: str, parent: str) -> Callable[[Tables], pl.Dat
     """
 
     def looked_at(tables: Tables) -> pl.DataFrame:
-        named = tables[dataset].filter(pl.col(column).is_not_null())
-        things = named.group_by("site", column).len("n")
+        summary = tables.get(f"{dataset}_of_{column}")
+        if summary is None:
+            named = tables[dataset].filter(pl.col(column).is_not_null())
+            summary = named.group_by("site", column).len("n")
+        things = summary.with_columns(pl.col("n").cast(pl.Int64))
         there = tables[parent].select("site", column).unique().with_columns(there=True)
         joined = things.join(there, on=["site", column], how="left")
         return joined.select(
@@ -121,12 +140,7 @@ def fractions(tables: Tables) -> pl.DataFrame:
     high = [
         c for c, p in parameters().items() if p.unit == "%" and p.better == "higher"
     ]
-    figures = tables["result"].filter(
-        pl.col("parameter").is_in(high), pl.col("unit") == "%", pl.col("value") > 0
-    )
-    groups = figures.group_by("site", "parameter", "method").agg(
-        n=pl.len(), highest=pl.col("value").max()
-    )
+    groups = tables["result_of_test"].filter(pl.col("parameter").is_in(high))
     return groups.select(
         "site",
         _NO_BATCH,

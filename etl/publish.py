@@ -18,9 +18,10 @@ import duckdb
 
 from etl import ledger
 from etl.bundle import CONTRACT, sync
+from etl.continuing import continued, copied, made_by
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.history import names
-from etl.marts import build_marts, statements
+from etl.marts import build_marts, count_marts, statements
 from etl.store import Warehouse
 
 KEPT = 3
@@ -34,29 +35,62 @@ class Edition:
     as_of: date
     rules: Mapping[str, object]
 
+    @property
+    def config(self) -> str:
+        """The rules as they are written down."""
+        return json.dumps(self.rules, sort_keys=True)
 
-def publish(warehouse: Warehouse, edition: Edition, run: int, folder: Path) -> Path:
+
+def publish(
+    warehouse: Warehouse,
+    edition: Edition,
+    run: int,
+    folder: Path,
+    *,
+    anew: bool = False,
+) -> Path:
     """The file that readers see from now on: `<run>.duckdb`, with `current` to it.
 
-    The rows are copied by DuckDB from the open warehouse, never its file: closing a
-    copy made inside the writing process would drop the writer's lock. The link moves
-    only when every byte is on the disk, so a killed run leaves the old snapshot.
+    It continues the one before where it can (`etl.continuing`), unless it is to be made
+    `anew`. The rows are copied by DuckDB from the open warehouse, never its file:
+    closing a copy made inside the writing process would drop the writer's lock. The
+    link moves only when every byte is on the disk, so a killed run leaves the old
+    snapshot.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for litter in folder.glob("*.part*"):
         litter.unlink()
     temporary = folder / f"{run}.duckdb.part"
-    with _attached(warehouse, temporary) as connection:
-        _copy(connection, warehouse)
-        build_marts(connection, edition.as_of)
-        _describe(connection, edition, run)
-        connection.execute("checkpoint snapshot")
+    if anew or not _continued(warehouse, edition, run, temporary):
+        temporary.unlink(missing_ok=True)
+        with _attached(warehouse, temporary) as connection:
+            _copy(connection, warehouse)
+            _note(connection, warehouse)
+            build_marts(connection, edition.as_of)
+            _describe(connection, edition, run, 0)
     sync(temporary)
     target = folder / f"{run}.duckdb"
     temporary.rename(target)
     _point(folder, target)
     _prune(folder)
     return target
+
+
+def _continued(
+    warehouse: Warehouse, edition: Edition, run: int, temporary: Path
+) -> bool:
+    """Whether the file before could be continued, and now lies there."""
+    if not copied(temporary.parent, temporary):
+        return False
+    with _attached(warehouse, temporary) as connection:
+        done = continued(connection, warehouse, edition.as_of, edition.config)
+        if done is None:
+            return False
+        _note(connection, warehouse)
+        if done.recount:
+            count_marts(connection, edition.as_of)
+        _describe(connection, edition, run, done.worn)
+    return True
 
 
 def latest(folder: Path) -> int:
@@ -86,7 +120,13 @@ def _copy(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
         name: f"from ({warehouse.current_sql(name)}) order by {names(KEYS[name])}"
         for name in SCHEMAS
     }
-    queries |= {
+    for table, query in queries.items():
+        connection.execute(f'create table "{table}" as {query}')
+
+
+def _note(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
+    """What the warehouse keeps beside the datasets, as it stands now."""
+    queries = {
         "reject": ledger.rejects(warehouse.table),
         "count": ledger.counts(warehouse.table),
         "run": f"from {warehouse.table('run')}",
@@ -94,11 +134,11 @@ def _copy(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
         "coarse": ledger.coarse(warehouse.table),
     }
     for table, query in queries.items():
-        connection.execute(f'create table "{table}" as {query}')
+        connection.execute(f'create or replace table "{table}" as {query}')
 
 
 def _describe(
-    connection: duckdb.DuckDBPyConnection, edition: Edition, run: int
+    connection: duckdb.DuckDBPyConnection, edition: Edition, run: int, worn: int
 ) -> None:
     facts = {
         "run": str(run),
@@ -108,10 +148,13 @@ def _describe(
         "contract": CONTRACT,
         "metrics": _marts_version(),
         "code": _code_version(),
-        "config": json.dumps(edition.rules, sort_keys=True),
+        "config": edition.config,
+        "made_by": made_by(),
+        "worn": str(worn),
     }
-    connection.execute("create table meta (key varchar, value varchar)")
+    connection.execute("create or replace table meta (key varchar, value varchar)")
     connection.executemany("insert into meta values (?, ?)", [*facts.items()])
+    connection.execute("checkpoint snapshot")
 
 
 def _marts_version() -> str:

@@ -98,7 +98,8 @@ def rebuild(
                 odd = build(warehouse, archive, whole, run, kept=kept)
                 found = (*again.lost, *odd)
                 warehouse.finish(run, found)
-            snapshot = publish(warehouse, edition(network), run, snapshots)
+            said = edition(network)
+            snapshot = publish(warehouse, said, run, snapshots, anew=True)
         # Its log must be gone, or it would be taken for the new file's.
         past.connection.execute("checkpoint")
         os.replace(beside / WAREHOUSE, data / WAREHOUSE)

@@ -13,11 +13,13 @@ import polars as pl
 
 from etl.contract.schemas import SCHEMAS
 from etl.plausibility import (
+    SUMMARIES,
     Tables,
     early_release,
     fractions,
     overbooked,
     overlapping_versions,
+    summarised,
     unreleased_infusion,
     without,
 )
@@ -74,9 +76,12 @@ class Findings:
 def find(tables: Tables) -> Findings:
     """The findings of all rules over the rows that stand now.
 
-    A dataset that is missing from `tables` is empty.
+    A dataset that is missing from `tables` is empty; of results their summaries do.
     """
     whole = {name: tables.get(name, _none(name)) for name in SCHEMAS}
+    whole |= {name: tables[name] for name in SUMMARIES if name in tables} or summarised(
+        whole["result"]
+    )
     seen = {rule: rule.looked_at(whole) for rule in RULES}
     found = [_found(rule, rows.filter(pl.col("broken"))) for rule, rows in seen.items()]
     return Findings(pl.concat(found), _counts(seen, _sites(whole)))

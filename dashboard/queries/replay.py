@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dashboard.analysis import versions
 from dashboard.filters import Filters
@@ -103,6 +104,7 @@ class Members:
 
     panel: Panel
     spans: tuple[tuple[str, int, int], ...]
+    place: NDArray[np.uint32]
     own: Mapping[str, pl.DataFrame]
 
     def judged(self, under: Under) -> Tally:
@@ -138,11 +140,6 @@ class Members:
 @lru_cache(maxsize=_PRODUCTS_KEPT)
 def members_of(snapshot: Snapshot, product: str) -> Members:
     """The panel of a product, read once from each snapshot."""
-    batches = snapshot.rows(
-        "select site, min(position), max(position) + 1 from replay_batch"
-        " where product = $product group by site order by min(position)",
-        {"product": product},
-    )
     criteria = snapshot.rows(
         "select *, (valid_from is null or valid_from <= cast($day as date))"
         " and (valid_to is null or valid_to >= cast($day as date)) as current"
@@ -150,9 +147,9 @@ def members_of(snapshot: Snapshot, product: str) -> Members:
         {"product": product, "day": snapshot.as_of},
     )
     held = versions.in_force(criteria).partition_by("site", as_dict=True)
+    laid = read_panel(snapshot.rows, product)
     return Members(
-        read_panel(snapshot.rows, product),
-        tuple(batches.iter_rows()),
+        *(laid.panel, laid.spans, laid.place),
         {str(site): rows for (site,), rows in held.items()},
     )
 
@@ -173,9 +170,10 @@ def tested(
 
     A batch that was lost before its harvest has no results to judge.
     """
+    place = members_of(snapshot, product).place
     condition, parameters = conditions(filters)
     begun = condition.replace("r.month", "cast(date_trunc('month', r.started) as date)")
-    return snapshot.rows(
+    found = snapshot.rows(
         "select b.position, s.shown as site, r.site as member, o.failed,"
         " o.undetermined from replay_batch as b"
         " join fact_batch as r on b.site = r.site and b.batch = r.batch"
@@ -186,13 +184,15 @@ def tested(
         " left join product as p on r.product = p.product"
         " where b.product = $panel and r.counted"
         " and r.ended_as not in ('in_process', 'terminated')"
-        f" and {begun} order by b.position",
+        f" and {begun}",
         {
             "panel": product,
             **scope(snapshot, viewer, filters).parameters,
             **parameters,
         },
     )
+    here = pl.Series(place[found["position"].to_numpy()])
+    return found.with_columns(here.alias("position")).sort("position")
 
 
 def _flags(tally: Tally, chosen: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 Counts are stored and ratios are computed last, by whoever shows them, so that every
 filter gives the same answer as a recount of the rows. The SQL keeps to one plain
 dialect; each statement creates or fills one table, in the order of the files' names.
-Judgement under the release criteria comes first, from `etl.replay`, because
+Judgement under the release criteria comes first, from `etl.judged_tables`, because
 it needs more than SQL can say plainly.
 """
 
@@ -11,16 +11,12 @@ from datetime import date
 from importlib.resources import files
 
 import duckdb
-import polars as pl
 
 from etl import rules
 from etl.contract.schemas import SCHEMAS
-from etl.outcome import batch_outcomes, discordance
-from etl.panel_tables import panel_tables
-from etl.replay import in_force, judge
-from etl.usual import usual_criteria, usual_outcomes
-
-DATASETS_READ = ("batch", "result", "criterion", "release")
+from etl.filling import create
+from etl.judged_tables import Judgement
+from etl.plausibility import SUMMARIES
 
 
 def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
@@ -29,12 +25,15 @@ def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
     Expects one table a dataset with the current contract rows. `as_of` is the day
     to which running steps are censored.
     """
+    Judgement(connection, as_of).make()
+    count_marts(connection, as_of)
+
+
+def count_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
+    """What SQL makes of the judged batches, and the findings of the rules."""
     connection.execute("create table network_day as select ? as as_of", [as_of])
-    _judge(connection, as_of)
     for _, statement in statements():
         connection.execute(statement)
-    for table, frame in panel_tables(lambda sql: connection.sql(sql).pl()).items():
-        _create(connection, table, frame)
     _find(connection)
     connection.execute("drop table network_day")
 
@@ -45,37 +44,12 @@ def statements() -> list[tuple[str, str]]:
     return [(f.name, f.read_text()) for f in sorted(found, key=lambda f: f.name)]
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    """Tables `judged` (one row a batch and criterion), `gate_outcome`, `usual_outcome`.
-
-    The last says what would have become of each batch under the criteria that most
-    members ask. It is judged here, once a snapshot, because no page could wait for it.
-    """
-    batch, result, criterion, release = (
-        connection.sql(f"from {name}").pl() for name in DATASETS_READ
-    )
-    assignment = in_force(criterion, batch, result)
-    judged = judge(result, criterion, assignment)
-    outcomes = batch_outcomes(judged)
-    _create(connection, "judged", judged)
-    _create(connection, "gate_outcome", outcomes)
-    _create(connection, "discordance", discordance(outcomes, release))
-    members = connection.sql("select site from site where kind <> 'published'").pl()
-    usual = usual_criteria(criterion.join(members, on="site", how="semi"), as_of)
-    _create(connection, "usual_outcome", usual_outcomes(result, usual, assignment))
-
-
 def _find(connection: duckdb.DuckDBPyConnection) -> None:
     """Tables `finding` and `rule_count`: what the rows say against each other."""
-    tables = {name: connection.sql(f'from "{name}"').pl() for name in SCHEMAS}
+    asked = {name: f'from "{name}"' for name in SCHEMAS if name != "result"}
+    tables = {
+        name: connection.sql(sql).pl() for name, sql in {**asked, **SUMMARIES}.items()
+    }
     found = rules.find(tables)
-    _create(connection, "finding", found.findings)
-    _create(connection, "rule_count", found.counts)
-
-
-def _create(
-    connection: duckdb.DuckDBPyConnection, table: str, frame: pl.DataFrame
-) -> None:
-    connection.register("_frame", frame.to_arrow())
-    connection.execute(f"create table {table} as from _frame")
-    connection.unregister("_frame")
+    create(connection, "finding", found.findings)
+    create(connection, "rule_count", found.counts)

@@ -1,0 +1,213 @@
+"""A snapshot continued: what the run before published, with what has changed since.
+
+A daily run changes little, so the new file begins as a copy of the one before. Contract
+rows that changed are exchanged, the batches that they speak of are judged again, and
+what is counted over all batches is counted again. Where more than single rows changed,
+as criteria, rules or the code itself did, the snapshot is made anew: to continue is
+only a quicker way to the same tables.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from etl.contract.schemas import KEYS, SCHEMAS
+from etl.history import current, equal, names
+from etl.judged_tables import JUDGED, Judgement, members_usual
+from etl.panel_tables import PANEL
+from etl.store import Warehouse
+
+# All batches follow from these, so there is nothing to continue when one changes.
+_RULING: Final = ("site", "product", "criterion")
+# What stands in rows of single batches: to be judged again when one changes.
+_JUDGED_BY: Final = ("batch", "result", "release")
+# As large as the network; the others are small, and written anew in their order.
+_LARGE: Final = (*_JUDGED_BY, "demand", "material", "deviation")
+# When so much of all batches was exchanged, a file is written anew, in order.
+_WORN: Final = 0.1
+_MADE_BY: Final = ("duckdb", "polars")
+
+
+@cache
+def made_by() -> str:
+    """A fingerprint of all that makes a snapshot of rows: this code, its libraries."""
+    seal = hashlib.sha256()
+    for name in _MADE_BY:
+        seal.update(f"{name} {version(name)}\n".encode())
+    for file in _sources(files("etl")):
+        seal.update(file.name.encode() + file.read_bytes())
+    return seal.hexdigest()[:12]
+
+
+def _sources(folder: Traversable) -> Iterator[Traversable]:
+    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
+        if entry.is_dir():
+            yield from _sources(entry)
+        elif entry.name.endswith((".py", ".sql", ".toml")):
+            yield entry
+
+
+@dataclass(frozen=True)
+class Continued:
+    """How a copy stands: batches exchanged since it was made anew; is it to be counted?
+
+    It is not where no row, no bundle and no day is other than before.
+    """
+
+    worn: int
+    recount: bool
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    run: int
+    as_of: date
+    worn: int
+
+
+def copied(folder: Path, to: Path) -> bool:
+    """Whether there is a snapshot to continue; if so, it lies at `to` now."""
+    before = folder / "current"
+    if not before.exists():
+        return False
+    shutil.copyfile(before.resolve(), to)
+    try:
+        duckdb.connect(to).close()
+    except duckdb.Error:
+        # Cut short, or of a newer DuckDB: not to be continued, and no reason to stop.
+        to.unlink()
+        return False
+    return True
+
+
+def continued(
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    as_of: date,
+    config: str,
+) -> Continued | None:
+    """Bring the copy in the connection's current schema up to the rows that stand now.
+
+    What is counted over all batches is gone then, if it is to be counted again. None
+    where it cannot be continued, and is spoilt.
+    """
+    earlier = _earlier(connection, warehouse, config)
+    if earlier is None or not _same_usual(connection, earlier.as_of, as_of):
+        return None
+    with _changes(connection, warehouse, earlier.run) as changed:
+        worn = earlier.worn + _count(connection, "touched")
+        ruled = any(changed[name] for name in _RULING)
+        if ruled or worn > _WORN * _count(connection, '"batch"'):
+            return None
+        for name in (name for name, some in changed.items() if some):
+            _exchange(connection, warehouse, name)
+        if any(changed[name] for name in _JUDGED_BY):
+            Judgement(connection, as_of).again("from touched")
+    bundles = f"{warehouse.table('bundle')} where run > {earlier.run}"
+    same = earlier.as_of == as_of and not any(changed.values())
+    recount = not same or _count(connection, bundles) > 0
+    if recount:
+        _forget_counts(connection)
+    return Continued(worn, recount)
+
+
+def _same_usual(connection: duckdb.DuckDBPyConnection, before: date, now: date) -> bool:
+    """Whether most members ask the same on both days: versions begin and end."""
+    if before == now:
+        return True
+    then = members_usual(connection, before)
+    return then.equals(members_usual(connection, now))
+
+
+def _earlier(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, config: str
+) -> _Earlier | None:
+    """What the copy says of itself, if this code made it of this warehouse.
+
+    Its runs must be the first of the warehouse's runs, to the microsecond: a warehouse
+    that was made again, or brought back from a backup, has a history of its own.
+    """
+    if not _count(connection, "duckdb_tables() where table_name = 'meta'"
+                  " and database_name = 'snapshot'"):  # fmt: skip
+        return None
+    meta = dict(connection.sql("select key, value from meta").pl().iter_rows())
+    if meta.get("made_by") != made_by() or meta.get("config") != config:
+        return None
+    known = warehouse.table("run")
+    strange = _count(connection, f"(from run except from {known})")
+    run = int(meta["run"])
+    lacking = _count(connection, f"(from {known} where run <= {run} except from run)")
+    if strange or lacking:
+        return None
+    return _Earlier(run, date.fromisoformat(meta["as_of"]), int(meta["worn"]))
+
+
+@contextmanager
+def _changes(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, run: int
+) -> Iterator[Mapping[str, int]]:
+    """How many keys of each dataset changed after a run; they stand in `changed_NAME`.
+
+    Table `touched` has the batches of which a result, a decision or a date changed.
+    """
+    for name in SCHEMAS:
+        table, key = warehouse.table(name), names(KEYS[name])
+        connection.execute(
+            f"create or replace temp table changed_{name} as "
+            f"select {key} from {table} where opened_run > {run} union "
+            f"select {key} from {table} where closed_run > {run}"
+        )
+    said = (f"select site, batch from changed_{name}" for name in _JUDGED_BY)
+    connection.execute(
+        f"create or replace temp table touched as {' union '.join(said)}"
+    )
+    yield {name: _count(connection, f"changed_{name}") for name in SCHEMAS}
+    for name in ("touched", *(f"changed_{name}" for name in SCHEMAS)):
+        connection.execute(f"drop table temp.{name}")
+
+
+def _exchange(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, name: str
+) -> None:
+    if name not in _LARGE:
+        connection.execute(
+            f'create or replace table "{name}" as from '
+            f"({warehouse.current_sql(name)}) order by {names(KEYS[name])}"
+        )
+        return
+    matched = equal(KEYS[name], "t", "c")
+    connection.execute(f'delete from "{name}" as t using changed_{name} as c '
+                       f"where {matched}")  # fmt: skip
+    connection.execute(
+        f"create or replace temp table said_{name} as select t.* from "
+        f"{warehouse.table(name)} as t semi join changed_{name} as c on {matched}"
+    )
+    connection.execute(
+        f'insert into "{name}" by name from ({current(f"said_{name}", name)})'
+    )
+    connection.execute(f"drop table temp.said_{name}")
+
+
+def _forget_counts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what is counted over all batches: every table that is none of the others."""
+    kept = (*SCHEMAS, *JUDGED, *PANEL)
+    tables = connection.sql(
+        "select table_name from duckdb_tables() where database_name = 'snapshot'"
+    ).pl()["table_name"]
+    for name in set(tables) - set(kept):
+        connection.execute(f'drop table "{name}"')
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
+    return int(connection.sql(f"select count(*) from {rows}").pl().item())
