@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -76,6 +76,12 @@ class _Earlier:
     worn: int
 
 
+def begun(warehouse: Warehouse) -> str:
+    """When the warehouse was begun, which tells it from one made of the same runs."""
+    moment: datetime = warehouse.query("from begun").item()
+    return moment.isoformat()
+
+
 def copied(folder: Path, to: Path) -> bool:
     """Whether there is a snapshot to continue; if so, it lies at `to` now."""
     before = folder / "current"
@@ -135,8 +141,8 @@ def _earlier(
 ) -> _Earlier | None:
     """What the copy says of itself, if this code made it of this warehouse.
 
-    Its runs must be the first of the warehouse's runs, to the microsecond: a warehouse
-    that was made again, or brought back from a backup, has a history of its own.
+    A warehouse that was made again has a history of its own, even of the same runs: of
+    a withdrawn batch it never heard. One brought back from a copy lacks the last runs.
     """
     if not _count(connection, "duckdb_tables() where table_name = 'meta'"
                   " and database_name = 'snapshot'"):  # fmt: skip
@@ -144,11 +150,10 @@ def _earlier(
     meta = dict(connection.sql("select key, value from meta").pl().iter_rows())
     if meta.get("made_by") != made_by() or meta.get("config") != config:
         return None
-    known = warehouse.table("run")
+    run, known = int(meta["run"]), warehouse.table("run")
     strange = _count(connection, f"(from run except from {known})")
-    run = int(meta["run"])
     lacking = _count(connection, f"(from {known} where run <= {run} except from run)")
-    if strange or lacking:
+    if strange or lacking or meta["warehouse"] != begun(warehouse):
         return None
     return _Earlier(run, date.fromisoformat(meta["as_of"]), int(meta["worn"]))
 

@@ -12,6 +12,8 @@ from etl.fold import Landed
 from etl.history import REJECT, names, record, same
 
 TABLES: Final = """
+create table if not exists begun (started_at timestamptz);
+insert into begun select now() where not exists (select 1 from begun);
 create table if not exists run (
     run bigint, started_at timestamptz, finished_at timestamptz, state varchar);
 create table if not exists source_error (

@@ -18,7 +18,7 @@ import duckdb
 
 from etl import ledger
 from etl.bundle import CONTRACT, sync
-from etl.continuing import continued, copied, made_by
+from etl.continuing import begun, continued, copied, made_by
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.history import names
 from etl.marts import build_marts, count_marts, statements
@@ -67,7 +67,7 @@ def publish(
             _copy(connection, warehouse)
             _note(connection, warehouse)
             build_marts(connection, edition.as_of)
-            _describe(connection, edition, run, 0)
+            _describe(connection, warehouse, edition, run, 0)
     sync(temporary)
     target = folder / f"{run}.duckdb"
     temporary.rename(target)
@@ -89,7 +89,7 @@ def _continued(
         _note(connection, warehouse)
         if done.recount:
             count_marts(connection, edition.as_of)
-        _describe(connection, edition, run, done.worn)
+        _describe(connection, warehouse, edition, run, done.worn)
     return True
 
 
@@ -138,7 +138,11 @@ def _note(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
 
 
 def _describe(
-    connection: duckdb.DuckDBPyConnection, edition: Edition, run: int, worn: int
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    edition: Edition,
+    run: int,
+    worn: int,
 ) -> None:
     facts = {
         "run": str(run),
@@ -150,6 +154,7 @@ def _describe(
         "code": _code_version(),
         "config": edition.config,
         "made_by": made_by(),
+        "warehouse": begun(warehouse),
         "worn": str(worn),
     }
     connection.execute("create or replace table meta (key varchar, value varchar)")

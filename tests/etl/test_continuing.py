@@ -343,6 +343,18 @@ def test_what_another_warehouse_published_is_not_continued(
     assert worn(published(members, tmp_path / "s", anew=False)) == 0
 
 
+def test_a_warehouse_made_again_of_the_same_runs_is_not_continued(
+    members: Members, tmp_path: Path
+) -> None:
+    """As after a withdrawal: of the rows that are gone no run says that they went."""
+    published(members, tmp_path / "s", anew=False)
+    execute = members.warehouse.connection.execute
+    execute("delete from result")
+    execute("update begun set started_at = started_at + interval 1 second")
+    path = published(members, tmp_path / "s", anew=False)
+    assert not tables(path)["result"]
+
+
 def test_a_damaged_snapshot_is_no_reason_to_stop(
     members: Members, tmp_path: Path
 ) -> None:
