@@ -189,7 +189,7 @@ def read_panel(rows: Rows, product: str) -> Laid:
     own = f"where product = '{quoted}'"
     listed = rows(f"select site, position from replay_batch {own} order by site, batch")
     position, height = listed["position"].to_numpy(), listed.height
-    place = np.zeros(int(position.max(initial=-1)) + 1, np.uint32)
+    place = np.zeros(int(position.max() + 1) if height else 0, np.uint32)
     place[position] = np.arange(height, dtype=np.uint32)
     sites = listed.with_row_index("place").group_by("site", maintain_order=True)
     spans = sites.agg(first=pl.col("place").min(), end=pl.col("place").max() + 1)

@@ -5,6 +5,7 @@ Groups are named in the contract's words; `site` is the heading under which the 
 sees it. A period runs from the first day of its first month to the last of its last.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -42,6 +43,8 @@ GROUPS: Mapping[str, str] = {
     "attempts": "r.attempts",
     "first_attempt": "r.first_attempt",
 }
+
+_BEHIND = re.compile(r"r\.(\w+)")
 
 FILTERED: Mapping[str, str] = {
     "product": "r.product",
@@ -116,17 +119,25 @@ def grouped(
     by: tuple[str, ...],
     where: str = "true",
 ) -> pl.DataFrame:
-    """The sums of a rollup by heading, also where `by` does not name the site."""
+    """The sums of a rollup by heading, also where `by` does not name the site.
+
+    Summed by site and the columns behind the groups first, which are few; only those
+    are laid out under headings.
+    """
     grouped = tuple(dict.fromkeys(("site", *by)))
     groups = ", ".join(f"{GROUPS[g]} as {g}" for g in grouped)
     sums = ", ".join(f"cast(sum(r.{c}) as bigint) as {c}" for c in columns)
     condition, parameters = conditions(filters)
+    behind = dict.fromkeys(("site", "product", *_BEHIND.findall(groups)))
+    kept = ", ".join(f"r.{c}" for c in behind)
     return snapshot.rows(
-        f"select {groups}, {sums}, count(distinct r.site) as pooled_from"
-        f" from {table} as r join {SCOPE} as s on r.site = s.site"
+        f"with r as (select {kept}, {sums} from {table} as r"
         " left join product as p on r.product = p.product"
-        f" where {where} and {condition}"
-        f" group by all order by all",
+        f" where {where} and {condition} group by all)"
+        f" select {groups}, {sums}, count(distinct r.site) as pooled_from"
+        f" from r join {SCOPE} as s on r.site = s.site"
+        " left join product as p on r.product = p.product"
+        " group by all order by all",
         {**scope(snapshot, viewer, filters).parameters, **parameters},
     )
 

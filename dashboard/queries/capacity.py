@@ -86,13 +86,10 @@ def orders_waiting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """
     snapshot = current()
     answer = snapshot.rows(
-        "select s.shown as site, count(*) as waiting,"
+        "select s.shown as site, cast(sum(d.waiting) as bigint) as waiting,"
         " max(date_diff('day', d.ordered, cast($day as date))) as oldest,"
         " count(distinct d.site) as pooled_from"
-        f" from demand as d join {SCOPE} as s on d.site = s.site"
-        " where d.closed is null and d.ordered is not null and not exists("
-        "select 1 from fact_batch as b where b.site = d.site"
-        " and b.order_key = d.order_key and b.started is not null)"
+        f" from order_waiting as d join {SCOPE} as s on d.site = s.site"
         " group by all order by all",
         {
             **scope(snapshot, viewer, filters).parameters,

@@ -202,14 +202,13 @@ def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     snapshot = current()
     where, parameters = conditions(replace(filters, start=None, end=None))
     answer = snapshot.rows(
-        "select s.shown as site,"
-        " count(*) filter (r.final_decision is null) as waiting,"
-        " max(case when r.final_decision is null then date_diff('day',"
+        "select s.shown as site, cast(sum(r.waiting) as bigint) as waiting,"
+        " max(case when r.waiting > 0 then date_diff('day',"
         " r.provisional_release, cast($day as date)) end) as oldest,"
-        " count(*) as provisional, count(distinct r.site) as pooled_from"
-        f" from fact_batch as r join {SCOPE} as s on r.site = s.site"
-        " left join product as p on r.product = p.product"
-        f" where r.counted and r.provisional_release is not null and {where}"
+        " cast(sum(r.provisional) as bigint) as provisional,"
+        " count(distinct r.site) as pooled_from"
+        f" from rollup_provisional as r join {SCOPE} as s on r.site = s.site"
+        f" left join product as p on r.product = p.product where {where}"
         " group by all order by all",
         {
             **scope(snapshot, viewer, filters).parameters,

@@ -19,6 +19,8 @@ from etl.bundle import Manifest, Part
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.fold import Arrival, Slice
 from etl.mapping import REJECT_SCHEMA
+from etl.panel import Words
+from etl.panel_tables import read_panel
 from etl.publish import Edition, publish
 from etl.store import Warehouse
 
@@ -319,6 +321,34 @@ def test_continued_equals_anew_after_any_sequence(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     differential(tmp_path_factory, 120)
+
+
+def test_pages_read_the_same_panel_wherever_a_batch_stands(
+    members: Members, tmp_path: Path
+) -> None:
+    published(members, tmp_path / "s", anew=False)
+    for site in SITES:
+        members.a_result_corrected(site)
+        members.a_batch_more(site)
+    members.a_batch_taken_back("alpha")
+    mine = published(members, tmp_path / "s", anew=False)
+    reference = published(members, tmp_path / "a", anew=True)
+    assert worn(mine) > 0
+    for product in (*PRODUCTS, "of nobody"):
+        assert panel_of(mine, product) == panel_of(reference, product)
+
+
+def panel_of(path: Path, product: str) -> object:
+    """A product's panel in plain values, none being told from not a number."""
+    with duckdb.connect(path, read_only=True) as connection:
+        laid = read_panel(lambda sql: connection.sql(sql).pl(), product)
+    said = {
+        question: [each.texts[place] for place in each.place]
+        if isinstance(each, Words)
+        else repr((each.low.tolist(), each.high.tolist()))
+        for question, each in laid.panel.answers.items()
+    }
+    return laid.spans, laid.panel.height, said
 
 
 def test_a_worn_snapshot_is_made_anew(
