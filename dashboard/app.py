@@ -9,7 +9,6 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,15 +17,11 @@ import dash
 from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi import Request as HttpRequest
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard import shell
-from dashboard.journal import Journal
-from dashboard.viewer import About, Request, Viewer, asking
-
-COOKIE = "pocnet_viewer"
+from dashboard.access.fixed import COOKIE
+from dashboard.gate import SIGN_IN, STRANGER, Gate, Sources, question
+from dashboard.viewer import asking
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -45,27 +40,6 @@ are at <a href="/api/v1/">/api/v1/</a>.</noscript>
 </body>
 </html>
 """
-
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where answers come from: snapshots, the journal, and the header's facts.
-
-    `about(snapshots, viewer)` gives the facts of the current snapshot as that viewer
-    may know them; it is asked on every request and should cache.
-    """
-
-    snapshots: Path
-    journal: Journal
-    about: Callable[[Path, Viewer], About]
 
 
 def create_app(
@@ -108,10 +82,10 @@ def create_app(
     # Callbacks go by HTTP, where the viewer is known; Dash would open a socket unasked.
     app.backend.websocket_capability = False
     _add_callbacks(app)
-    with asking(_question(sources, Viewer("public"))):
+    with asking(question(sources, STRANGER)):
         app.layout = shell.layout
         policy = _policy(app)
-    server.add_middleware(_Asking, sources=sources, policy=policy)
+    server.add_middleware(Gate, sources=sources, policy=policy)
     return server
 
 
@@ -138,10 +112,13 @@ def _add_routes(
         """Says that the process answers; says nothing about the data."""
         return {"status": "ok"}
 
+    if sources.desk is not None:
+        server.mount(SIGN_IN, sources.desk)
+        return
+
     @server.get("/viewer/{who}", include_in_schema=False)
     def choose_viewer(who: str, request: HttpRequest) -> RedirectResponse:
-        known = sources.about(sources.snapshots, Viewer("public")).viewers
-        if who not in {str(viewer) for viewer in known}:
+        if who not in {str(viewer) for viewer in sources.viewers}:
             raise HTTPException(404, f"“{who}” is no viewer of this network.")
         response = RedirectResponse(_back(request), status_code=303)
         response.set_cookie(COOKIE, who, httponly=True, samesite="lax")
@@ -154,20 +131,6 @@ def _back(request: HttpRequest) -> str:
     if came_from.netloc != request.url.netloc or came_from.path.startswith("//"):
         return "/"
     return came_from.path + (f"?{came_from.query}" if came_from.query else "")
-
-
-def _question(sources: Sources, viewer: Viewer) -> Request:
-    about = sources.about(sources.snapshots, viewer)
-    return Request(viewer, sources.snapshots, sources.journal, about)
-
-
-def _asked(sources: Sources, cookie: str | None) -> Request:
-    """The question of whoever sent `cookie`; an unknown viewer is the public."""
-    with contextlib.suppress(ValueError):
-        question = _question(sources, Viewer.parse(cookie))
-        if question.viewer in question.about.viewers:
-            return question
-    return _question(sources, Viewer("public"))
 
 
 def _add_callbacks(app: dash.Dash) -> None:
@@ -221,41 +184,3 @@ def _finish_setup(app: dash.Dash) -> None:
         if inspect.iscoroutine(waiting):
             with contextlib.suppress(StopIteration):
                 waiting.send(None)
-
-
-class _Asking:
-    """Middleware: who asks is known to everything inside; safe headers leave with all.
-
-    Written against ASGI itself, because Starlette's middleware helper runs the answer
-    in another context, where the ContextVar would not be seen.
-    """
-
-    def __init__(self, app: ASGIApp, sources: Sources, policy: str) -> None:
-        self._app = app
-        self._sources = sources
-        self._headers = {**_HEADERS, "Content-Security-Policy": policy}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        cookie = HTTPConnection(scope).cookies.get(COOKIE)
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._dress(message, scope["path"])
-            await send(message)
-
-        with asking(_asked(self._sources, cookie)):
-            await self._app(scope, receive, answer)
-
-    def _dress(self, message: Message, path: str) -> None:
-        headers = MutableHeaders(scope=message)
-        headers.update(self._headers)
-        if not path.startswith(("/assets/", "/_dash-component-suites/")):
-            headers["Cache-Control"] = "no-store"
-        if "text/html" in headers.get("content-type", "") and not shell.known(path):
-            message["status"] = 404

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from connectors import PocnetError
+from dashboard.audit_run import record_run
 from etl.collect import Step, Window
 from etl.network import Network
 from etl.run import RunResult
@@ -27,12 +28,14 @@ _COUNTED = ("records", "read", "good", "repeated", "rejected")
 def pull(folder: Path, sites: Sequence[str], window: Window) -> RunResult:
     """What one pull of a network folder came to, with its progress on stderr.
 
-    Whoever asked for it is told by e-mail when there is something new to look at.
+    What it changed is put on record; whoever asked for it is told by e-mail when there
+    is something new to look at.
     """
     sound = load_sound(folder, os.environ)
     sound.expect(sites)
     with bars() as progress:
         result = run(sound.network, sites, window, progress, sound.failures)
+    record_run(folder, result.run)
     if sound.network.mail is not None:
         _tell_of_news(sound.network)
     return result

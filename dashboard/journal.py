@@ -2,17 +2,33 @@
 
 Notes, rebased limits, proposals, votes and sign-offs are rows with who, when, what and
 why. Nothing is ever changed or deleted: a correction is a later row on the same
-subject.
+subject. Beside it in the same file is the audit trail, so that what is written and the
+deed of writing it are kept together or not at all.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
+from dashboard import audit
+from dashboard.audit import Checkpoint, Deed, Kind, Trail
+
+# What a kind of entry is called in the audit trail.
+_DEEDS: Final[Mapping[str, Kind]] = {
+    "rebase": "rule",
+    "vote": "proposal",
+    "comment": "proposal",
+    "proposal": "proposal",
+    "scenario": "scenario",
+    "sign_off": "sign_off",
+    "unblinding": "unblinding",
+    "correction": "correction",
+}
 _TABLE = """
 CREATE TABLE IF NOT EXISTS entry (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,23 +76,58 @@ class Journal:
     Every call opens its own connection in write-ahead mode: several threads and
     processes of one machine read while one writes, and a writer waits up to ten seconds
     for another. Two web hosts need PostgreSQL instead, since SQLite's locks do not hold
-    over network file systems.
+    over network file systems. With a `trail` every entry is a deed of `actor`, the
+    person behind the role that writes.
     """
 
     path: Path
+    trail: Trail | None = None
+    actor: str = ""
+
+    def of(self, actor: str) -> "Journal":
+        """The same journal, whose deeds are this person's."""
+        return replace(self, actor=actor)
 
     def write(
         self, who: str, kind: str, subject: str, body: Mapping[str, object], why: str
     ) -> int:
         """The id of the entry just added; ids grow, so the last one is the latest."""
-        row = (_now(), who, kind, subject, json.dumps(body, sort_keys=True), why)
-        with self._open() as connection, connection:
+        said = json.dumps(body, sort_keys=True)
+        deed = Deed(self.actor or who, _DEEDS.get(kind, "note"), subject, "", said, why)
+        with self._writing() as connection:
             cursor = connection.execute(
                 "INSERT INTO entry (at, who, kind, subject, body, why)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                row,
+                (_now(), who, kind, subject, said, why),
             )
-            return int(cursor.lastrowid or 0)
+            last = self.trail.add(connection, deed) if self.trail else None
+        self._remember(last)
+        return int(cursor.lastrowid or 0)
+
+    def record(self, deed: Deed) -> None:
+        """Add to the audit trail what somebody did without writing an entry.
+
+        A killed process loses none; a power cut may lose those of the last moments,
+        because waiting for the disk at every look would make each page slower.
+        """
+        if self.trail is None:
+            return
+        with self._writing("NORMAL") as connection:
+            last = self.trail.add(connection, deed)
+        self._remember(last)
+
+    def deeds(self, most: int) -> tuple[tuple[str, ...], ...]:
+        """The newest deeds first: number, instant, who, kind, subject, old, new, why.
+
+        At most `most` of them; the numbers are texts like the rest.
+        """
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT cast(seq AS TEXT), at, who, kind, subject, old, new, why"
+                " FROM deed ORDER BY seq DESC LIMIT ?",
+                (most,),
+            )
+            return tuple(rows)
 
     def read(
         self, kind: str | None = None, subject: str | None = None
@@ -86,13 +137,35 @@ class Journal:
             rows = connection.execute(_SELECT, {"kind": kind, "subject": subject})
             return tuple(_entry(row) for row in rows)
 
+    def last(self, kind: Kind, subject: str) -> str:
+        """What the newest deed of a kind on a subject left there; blank without one."""
+        with self._open() as connection:
+            row = connection.execute(
+                "SELECT new FROM deed WHERE kind = ? AND subject = ?"
+                " ORDER BY seq DESC LIMIT 1",
+                (kind, subject),
+            ).fetchone()
+            return str(row[0]) if row else ""
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.path, timeout=10)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_TABLE)
+            connection.executescript(_TABLE + audit.TABLE)
             yield connection
+
+    @contextmanager
+    def _writing(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
+        """A transaction that is alone from its first look: all of it, or nothing."""
+        with self._open() as connection, connection:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+
+    def _remember(self, last: Checkpoint | None) -> None:
+        if self.trail is not None and last is not None:
+            self.trail.remember(last)
 
 
 def _now() -> str:

@@ -19,7 +19,8 @@ from dashboard.filters import Filters
 from dashboard.journal import Journal
 from dashboard.signals import signals
 from dashboard.viewer import Request, Viewer, asking
-from etl.network import Mail, Network
+from etl.access import Mail
+from etl.network import Network
 from etl.run import data_folder
 
 _ENCRYPTED_FROM_THE_START: Final = 465

@@ -1,46 +1,79 @@
 """The dashboard of one network folder, answering on this machine."""
 
+import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from connectors import ConfigError
 from dashboard import api, log, monitoring, queries, reception, shell
-from dashboard.app import Sources, create_app
+from dashboard.access.accounts import Accounts
+from dashboard.access.desk import Desk
+from dashboard.access.door import Door, SignedIn
+from dashboard.access.fixed import LOOPBACK
+from dashboard.access.sessions import Sessions
+from dashboard.access.store import Store
+from dashboard.access.throttle import Throttle
+from dashboard.access.tokens import Tokens
+from dashboard.app import create_app
+from dashboard.audit_console import trail_of
+from dashboard.gate import Sources
 from dashboard.journal import Journal
+from etl.access import Access, read_access
 from etl.network import NETWORK_FILE
+from etl.settings_access import SignIn
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 # Who is being answered when the service is ended gets this long, in seconds.
 GRACE = 10
 
 
-def application(folder: Path) -> FastAPI:
-    """Pages and API over the newest snapshot of a network folder."""
-    data = folder.resolve() / "data"
-    sources = Sources(
-        data / "snapshots", Journal(data / "journal.sqlite"), queries.about
-    )
-    return create_app(sources, [api.router, reception.router(folder.resolve())])
+def application(folder: Path, environ: Mapping[str, str] | None = None) -> FastAPI:
+    """Pages and API over the newest snapshot of a network folder.
+
+    `environ` holds the secrets that `[sign_in]` and `[audit]` name; left out, the
+    dashboard is for this machine alone, whatever network.toml says.
+    """
+    folder = folder.resolve()
+    data = folder / "data"
+    access = Access() if environ is None else read_access(folder, environ)
+    trail = trail_of(folder, environ or os.environ)
+    journal = Journal(data / "journal.sqlite", trail)
+    door, desk = (None, None)
+    if access.sign_in is not None:
+        door, desk = reception_desk(access, access.sign_in, journal, trail.key)
+    sources = Sources(data / "snapshots", journal, queries.about, door, desk)
+    return create_app(sources, [api.router, reception.router(folder)])
 
 
-def serve(folder: Path, host: str, port: int, metrics: str | None = None) -> None:
+def serve(
+    folder: Path,
+    host: str,
+    port: int,
+    metrics: str | None = None,
+    *,
+    demo: bool = False,
+) -> None:
     """Answer until interrupted; who is being answered then is answered to the end.
 
-    ConfigError for a host that others can reach, because whoever opens the dashboard
-    there would see everything: sign-in is not configured. Also for a folder that is
-    no network and for a port that is taken.
+    ConfigError for a host that others can reach where nobody signs in, because whoever
+    opens the dashboard there would see everything. Also for a folder that is no
+    network and for a port that is taken. A `demo` is shown to this machine alone.
     """
     if not (folder / NETWORK_FILE).is_file():
         raise ConfigError(
             f"{folder} holds no {NETWORK_FILE}. Name the network's folder, or make "
             "one with `pocnet init DIR` or `pocnet demo`."
         )
-    free_port(host, port)
+    environ = None if demo else os.environ
+    access = Access() if environ is None else read_access(folder, environ)
+    free_port(host, port, everywhere=access.sign_in is not None)
     log.begin()
-    app = application(folder)
+    app = application(folder, environ)
     if metrics:
         visits = monitoring.Visits(folder, shell.template)
         monitoring.answer(visits.registry, metrics)
@@ -56,13 +89,33 @@ def serve(folder: Path, host: str, port: int, metrics: str | None = None) -> Non
     )
 
 
-def free_port(host: str, port: int) -> None:
-    """ConfigError unless `host` is this machine only and nobody answers at `port`."""
-    if host not in LOOPBACK:
+def reception_desk(
+    access: Access, rules: SignIn, journal: Journal, key: bytes
+) -> tuple[Door, ASGIApp]:
+    """The door that opens for who has signed in, and the pages where they do."""
+    store = Store(journal.path.with_name("access.sqlite"))
+    sessions = Sessions(store, rules.idle_minutes * 60, rules.hours * 3600)
+    # A cookie with this prefix is believed only if this very host set it, encrypted.
+    cookie = "__Host-pocnet" if rules.address.startswith("https:") else "pocnet"
+    hosts = (urlsplit(rules.address).hostname or "", *LOOPBACK)
+    door = SignedIn(sessions, Tokens(store), hosts, cookie, rules.public)
+    desk = Desk(
+        access, rules, Accounts(store), sessions, Throttle(store), journal, cookie
+    )
+    return door, desk.application(key)
+
+
+def free_port(host: str, port: int, *, everywhere: bool = False) -> None:
+    """ConfigError unless nobody answers at `port` yet, and `host` may be served.
+
+    Only this machine's own may be, unless people sign in: then it is `everywhere`.
+    """
+    if host not in LOOPBACK and not everywhere:
         raise ConfigError(
             f"{host} can be reached from other machines, and sign-in is not "
-            "configured: everybody there would see all sites by name. Leave out "
-            "--host; to look from elsewhere, use an SSH tunnel to this machine."
+            "configured: everybody there would see all sites by name. Add [sign_in] "
+            "to network.toml, or leave out --host; to look from elsewhere meanwhile, "
+            "use an SSH tunnel to this machine."
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:

@@ -16,10 +16,12 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import card, filter_bar, filters, log
+from dashboard.audit import Deed
 from dashboard.components import aria, notice, written
 from dashboard.filters import SHARED, Filters
 from dashboard.names import counts_only
-from dashboard.viewer import About, Viewer, current_request
+from dashboard.viewer import About, Request, Viewer, current_request
+from etl.roles import ROLES, Role
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Page:
     `intro` is one sentence under the heading. `shown` names the filters the page obeys.
     `top` makes what stands above the cards (tiles, a switch), `foot` what stands below.
     Variables of the path, as in `/site/<slug>`, arrive in `filters.extra`. A page
-    without `order` is reached by links only. Until `ready` holds, what stands above
+    without `order` is reached by links only; one for some `roles` stands in the
+    navigation of these. Until `ready` holds, what stands above
     asks the reader for a choice, and there are no cards.
     """
 
@@ -42,6 +45,7 @@ class Page:
     top: Callable[[Viewer, Filters], Component] | None = None
     foot: Callable[[Viewer, Filters], Component] | None = None
     ready: Callable[[Viewer, Filters], bool] | None = None
+    roles: tuple[Role, ...] = ROLES
 
 
 def register(module: str, page: Page) -> None:
@@ -62,6 +66,7 @@ def register(module: str, page: Page) -> None:
         order=page.order,
         layout=layout,
         cards=page.cards,
+        roles=page.roles,
     )
 
 
@@ -91,8 +96,10 @@ def layout() -> Component:
         [
             dcc.Location(id="address", refresh="callback-nav"),
             html.A("Skip to content", href="#main", className="skip-link"),
-            _header(request.about, request.viewer),
-            html.Div([_navigation(), _main(request.about)], className="frame"),
+            _header(request.about, _who(request)),
+            html.Div(
+                [_navigation(request.viewer), _main(request.about)], className="frame"
+            ),
         ],
         className="app",
     )
@@ -110,7 +117,7 @@ def not_found(**_query: object) -> Component:
     )
 
 
-def _header(about: About, viewer: Viewer) -> Component:
+def _header(about: About, who: Component) -> Component:
     return html.Header(
         [
             html.Button(
@@ -120,7 +127,7 @@ def _header(about: About, viewer: Viewer) -> Component:
             ),
             dcc.Link(about.name, href="/", className="brand"),
             html.P(_age(about, datetime.now(UTC)), className="as-of"),
-            _viewer_switch(about, viewer),
+            who,
         ],
         className="top",
     )
@@ -137,6 +144,22 @@ def _age(about: About, now: datetime) -> str:
     else:
         age = f"{hours // 24} days ago"
     return f"As of {written(about.as_of, 'date')}, published {age}"
+
+
+def _who(request: Request) -> Component:
+    """As whom the reader looks, and the way to be somebody else or nobody."""
+    if not request.who:
+        return _viewer_switch(request.about, request.viewer)
+    if request.viewer.role == "public":
+        return html.P(html.A("Sign in", href="/sign-in/"), className="viewer")
+    said = f"{request.who}, {request.viewer.title}"
+    button = html.Button("Sign out", className="btn btn-quiet btn-sm", type="submit")
+    return html.Form(
+        [html.Span(said, className="quiet"), button],
+        action="/sign-in/out",
+        method="post",
+        className="viewer",
+    )
 
 
 def _viewer_switch(about: About, viewer: Viewer) -> Component:
@@ -160,8 +183,12 @@ def _viewer_switch(about: About, viewer: Viewer) -> Component:
     )
 
 
-def _navigation() -> Component:
-    pages = [p for p in dash.page_registry.values() if p["order"] is not None]
+def _navigation(viewer: Viewer) -> Component:
+    pages = [
+        page
+        for page in dash.page_registry.values()
+        if page["order"] is not None and viewer.role in page.get("roles", ROLES)
+    ]
     items = [
         html.Li(
             dcc.Link(p["name"], href=p["path"], id={"kind": "nav", "path": p["path"]})
@@ -191,6 +218,7 @@ def _page(page: Page, query: dict[str, object]) -> Component:
     choices = request.about.choices
     asked, sentences = filters.parse(query, choices)
     path = _filled(page.path, asked)
+    _record(request, path + asked.to_query())
     empty = request.about.built is None
     ready = page.ready is None or empty or page.ready(request.viewer, asked)
     return html.Div(
@@ -213,6 +241,12 @@ def _page(page: Page, query: dict[str, object]) -> Component:
             None if empty else _part(page.foot, request.viewer, asked),
         ]
     )
+
+
+def _record(request: Request, address: str) -> None:
+    """That somebody looked at a page is put on record."""
+    deed = Deed(request.who or str(request.viewer), "view", address)
+    request.journal.record(deed)
 
 
 def _filled(path: str, asked: Filters) -> str:

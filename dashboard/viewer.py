@@ -1,21 +1,22 @@
 """Who is asking, and what the answer is made from.
 
 Every page, callback and API answer reads its viewer here and nowhere else. Until
-sign-in is configured the viewer is one of four fixed kinds, chosen in the header; what
+sign-in is configured the viewer is one of a few fixed kinds, chosen in the header; what
 each may see is decided in `queries`, never on a page.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
 from dashboard.journal import Journal
+from etl.roles import ROLES, Role
 
-Role = Literal["lead", "authority", "site", "public"]
+_SCOPES: Final[Mapping[str, str]] = {"authority": "region", "site": "site"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Viewer:
     """One reader: a role and, for an authority its region, for a site its slug.
 
     lead sees all sites by name; an authority its region's; a site itself; the public
-    only network totals, with small counts suppressed.
+    only network totals, with small counts suppressed. A data manager sees of all sites
+    what arrived and what did not, an auditor the audit trail, both of the rest what
+    the public sees.
     """
 
     role: Role = "lead"
@@ -32,20 +35,18 @@ class Viewer:
 
     @classmethod
     def parse(cls, text: str | None) -> "Viewer":
-        """The viewer written as `lead`, `authority:REGION`, `site:SLUG` or `public`.
+        """The viewer written as `lead`, `authority:REGION`, `site:SLUG` and so on.
 
         Anything else raises ValueError, so that a mistyped viewer is never shown more
         than it asked for. None and blank are the default, `lead`.
         """
         role, _, scope = (text or "lead").partition(":")
-        if role in ("lead", "public") and not scope:
-            return cls("lead" if role == "lead" else "public")
-        if role == "authority" and scope:
-            return cls("authority", region=scope)
-        if role == "site" and scope:
-            return cls("site", site=scope)
+        if role in ROLES and bool(scope) == (role in _SCOPES):
+            given = {_SCOPES[role]: scope} if scope else {}
+            return cls(role, **given)
         raise ValueError(
-            f"“{text}” is no viewer. Use lead, authority:REGION, site:SLUG or public."
+            f"“{text}” is no viewer. Use lead, authority:REGION, site:SLUG, "
+            "data_manager, auditor or public."
         )
 
     def __str__(self) -> str:
@@ -59,6 +60,8 @@ class Viewer:
             "lead": "Network lead",
             "authority": f"Authority, {self.region}",
             "site": f"Site, {self.site}",
+            "data_manager": "Data manager",
+            "auditor": "Auditor",
             "public": "Public",
         }[self.role]
 
@@ -95,12 +98,17 @@ class About:
 
 @dataclass(frozen=True)
 class Request:
-    """One question: who asks, of which snapshot folder, with which journal."""
+    """One question: who asks, of which snapshot folder, with which journal.
+
+    `who` is the person for the record; blank where nobody signs in, and a role is all
+    that is known.
+    """
 
     viewer: Viewer
     snapshots: Path
     journal: Journal
     about: About
+    who: str = ""
 
 
 _request: ContextVar[Request] = ContextVar("pocnet_request")

@@ -24,9 +24,9 @@ from typing import IO, Final
 
 from connectors import ConfigError, PocnetError
 from etl.bundle import Archive, sync
-from etl.network import NETWORK_FILE, SITES_FOLDER, NetworkError
+from etl.network import NETWORK_FILE, SITES_FOLDER
 from etl.run import data_folder
-from etl.settings_document import read_document
+from etl.settings_document import NetworkError, read_document
 from etl.settings_secrets import plain_secrets
 from etl.verification import verify
 

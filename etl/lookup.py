@@ -15,10 +15,10 @@ import polars as pl
 from connectors import ConfigError, Page, PocnetError, SourceError, open_source
 from etl.ledger import Failure
 from etl.mapping import map_page
-from etl.network import SITES_FOLDER, NetworkError, Privacy, Site
+from etl.network import SITES_FOLDER, Privacy, Site
 from etl.pseudonym import PSEUDONYM, pseudonym_columns, pseudonyms
 from etl.settings import DatasetRules
-from etl.settings_document import read_document
+from etl.settings_document import NetworkError, read_document
 from etl.settings_mistakes import did_you_mean
 from etl.site_folder import load_site
 from etl.sound import load_sound

@@ -11,15 +11,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from connectors import ConfigError, Source
+from connectors import Source
+from etl.access import Mail, filled, mail_of, network_problems
 from etl.settings import AgentRules, DatasetRules, SiteFile, SiteInfo, Style
-from etl.settings_document import Document, Problem, read_document
+from etl.settings_document import Document, NetworkError, Problem, read_document
 from etl.settings_mistakes import Mistake, shape_mistakes, unsettled
-from etl.settings_network import Disclosure, NetworkFile, Product, Reporting, Signals
+from etl.settings_network import Disclosure, NetworkFile, Product, Reporting
 from etl.settings_rules import (
     Table,
     anchored,
-    network_mistakes,
     site_mistakes,
     slug_mistakes,
     table,
@@ -32,18 +32,6 @@ NETWORK_FILE: Final = "network.toml"
 SITES_FOLDER: Final = "sites"
 # The hub asks sites, a site asks itself, a desk takes in what others send.
 Seat = Literal["hub", "site", "desk"]
-
-
-class NetworkError(ConfigError):
-    """All the mistakes of a network folder; as text, one line each."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        first = self.problems[0]
-        super().__init__(first.message, first.file, first.line, first.key or None)
-
-    def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
 
 
 @dataclass(frozen=True)
@@ -80,14 +68,6 @@ class Agent:
     rules: AgentRules
     signing_key: str | None = field(default=None, repr=False)
     login_key: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Mail:
-    """Whom to tell of something new, and how; the account is never printed."""
-
-    to: Signals
-    account: tuple[str, str] | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -154,8 +134,7 @@ class _Drafts:
         self.folder = folder
         self.network = read_document(folder, NETWORK_FILE)
         self.resolver = Resolver(environ)
-        signals = self.network.data.get("signals")
-        self.signals = table(self.resolver.fill(signals, ("signals",)))
+        self.filled = filled(self.network, self.resolver, ("signals",))
         found = (folder / SITES_FOLDER).glob(f"{sites}.toml")
         names = sorted(path.name for path in found)
         self.sites = [_Draft.read(folder, name, environ, self.seat) for name in names]
@@ -163,7 +142,7 @@ class _Drafts:
     def problems(self) -> list[Problem]:
         """What is wrong with any of them."""
         known = self._known()
-        found = _network_problems(self.network, self.resolver.mistakes)
+        found = network_problems(self.network, self.resolver.mistakes)
         for draft in self.sites:
             found += sorted(draft.problems(known), key=lambda problem: problem.line)
         return found
@@ -179,13 +158,8 @@ class _Drafts:
             disclosure=file.disclosure,
             products=file.product,
             sites={draft.slug: draft.site(self.folder) for draft in sites},
-            mail=self._mail(file.signals),
+            mail=mail_of(self.filled, file),
         )
-
-    def _mail(self, to: Signals | None) -> Mail | None:
-        if to is None or to.user is None:
-            return Mail(to, None) if to else None
-        return Mail(to, (str(self.signals["user"]), str(self.signals["password"])))
 
     def _known(self) -> Known:
         products = tables(self.network.data.get("product"))
@@ -194,15 +168,6 @@ class _Drafts:
             for draft in self.sites
         }
         return Known(tuple(str(each.get("product", "")) for each in products), kinds)
-
-
-def _network_problems(document: Document, unset: Iterable[Mistake]) -> list[Problem]:
-    if document.problem:
-        return [document.problem]
-    secrets = [*plain_secrets("network", document.data), *unset]
-    mistakes = unsettled(secrets, shape_mistakes(NetworkFile, document.data))
-    mistakes += network_mistakes(document.data)
-    return sorted(map(document.locate, mistakes), key=lambda problem: problem.line)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from connectors import ConfigError
 from etl.settings_mistakes import Mistake
 from etl.toml_lines import KeyPath, key_lines, line_of
 
@@ -25,6 +26,18 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}"
         return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+class NetworkError(ConfigError):
+    """All the mistakes of a network folder; as text, one line each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        first = self.problems[0]
+        super().__init__(first.message, first.file, first.line, first.key or None)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from etl.settings_access import Auditing, SignIn
 from etl.settings_kinds import Secret, Slug, Strict, Text, Word
 
 _ADDRESS: Final = r"^[^@\s<>,;]+@[^@\s<>,;]+$"
@@ -149,6 +150,12 @@ class NetworkFile(Strict):
         Signals | None,
         Field(description="Whom to tell that there is something new to look at."),
     ] = None
+    sign_in: Annotated[SignIn | None, Field(description="Who may look from where.")] = (
+        None
+    )
+    audit: Annotated[
+        Auditing, Field(description="The trail of who did what and when.")
+    ] = Auditing()
     product: Annotated[
         tuple[Product, ...], Field(strict=False, description="The network's products.")
     ] = ()

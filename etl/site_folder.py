@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors import ConfigError
-from etl.network import SITES_FOLDER, Agent, Network, NetworkError, Site, _Drafts
-from etl.settings_document import Problem
+from etl.network import SITES_FOLDER, Agent, Network, Site, _Drafts
+from etl.settings_document import NetworkError, Problem
 from etl.settings_mistakes import Mistake
 from etl.settings_rules import Table, table, tables, texts
 from etl.settings_targets import Known

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etl.ledger import Failure
-from etl.network import NETWORK_FILE, Network, NetworkError, _Drafts
-from etl.settings_document import Problem
+from etl.network import NETWORK_FILE, Network, _Drafts
+from etl.settings_document import NetworkError, Problem
 
 
 @dataclass(frozen=True)

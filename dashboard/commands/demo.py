@@ -37,5 +37,5 @@ def command(
     with demonstration(folder, Plan(**plan)) as result:
         code = console.show(result, as_json)
         if serving:
-            serve(folder, "127.0.0.1", port)
+            serve(folder, "127.0.0.1", port, demo=True)
     return code

@@ -13,12 +13,12 @@ from dashboard.commands import EXIT_CODES, folder_argument, metrics_option, port
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="This machine only: sign-in is not configured.",
+    help="This machine only, unless network.toml has [sign_in].",
 )
 @port_option
 @metrics_option
 def command(folder: Path, host: str, port: int, metrics: str | None) -> None:
-    """Show the network's dashboard in a browser on this machine."""
+    """Show the network's dashboard in a browser."""
     from dashboard.service import serve
 
     serve(folder, host, port, metrics)

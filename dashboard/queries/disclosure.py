@@ -59,6 +59,11 @@ def heading(viewer: Viewer, site: str, region: str) -> str:
             return "network"
 
 
+def overseeing(viewer: Viewer) -> Viewer:
+    """As whom `viewer` looks at what arrived: a data manager sees every site's."""
+    return Viewer("lead") if viewer.role == "data_manager" else viewer
+
+
 def scope(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> Scope:
     """The member sites that `filters` ask for, each under the heading of `viewer`.
 

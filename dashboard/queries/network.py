@@ -7,7 +7,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
-from dashboard.queries.disclosure import POOLS, heading, scope
+from dashboard.queries.disclosure import POOLS, heading, overseeing, scope
 from dashboard.queries.snapshot import NoSnapshotError, Snapshot, current
 from dashboard.viewer import About, Choices, Viewer
 
@@ -119,6 +119,8 @@ def _viewers(snapshot: Snapshot) -> tuple[Viewer, ...]:
         Viewer("lead"),
         *(Viewer("authority", region=region) for region in regions),
         *(Viewer("site", site=site) for site in members["site"]),
+        Viewer("data_manager"),
+        Viewer("auditor"),
         Viewer("public"),
     )
 
@@ -140,7 +142,7 @@ def _choices(snapshot: Snapshot, viewer: Viewer) -> Choices:
             "select site, name, coalesce(region, '-') from site"
             " where kind <> 'published' order by site"
         ).iter_rows()
-        if heading(viewer, site, region) not in POOLS
+        if heading(overseeing(viewer), site, region) not in POOLS
     ]
     return Choices(
         months=tuple(months["month"]),

@@ -1,7 +1,7 @@
 """What arrived, what did not, and why: the morning's questions of a data manager.
 
 Rejects and findings quote what a site wrote, so they are shown for a site's own rows
-to that site and to the network's lead, and to nobody else.
+to that site, to the network's lead and to its data manager, and to nobody else.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.disclosure import DATA, overseeing, scope
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -106,7 +106,8 @@ def source_errors(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 def _quoted(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
     """At most MOST_ROWS that quote sites; none for viewers who may not read them."""
     rows = _rows(table, viewer, filters, order)
-    return rows.head(MOST_ROWS) if viewer.role in _READERS else rows.clear()
+    reader = overseeing(viewer).role in _READERS
+    return rows.head(MOST_ROWS) if reader else rows.clear()
 
 
 def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
@@ -121,7 +122,7 @@ def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFr
 def _of_named(
     snapshot: Snapshot, viewer: Viewer, filters: Filters, sql: str, **bound: object
 ) -> pl.DataFrame:
-    named: Sequence[str] = scope(snapshot, viewer, filters).named
+    named: Sequence[str] = scope(snapshot, overseeing(viewer), filters).named
     return snapshot.rows(sql, {"named": list(named), **bound}).with_columns(
         pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
     )
