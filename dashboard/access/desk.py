@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.starlette_client import OAuth
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -22,7 +20,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard.access.accounts import Account, Accounts
-from dashboard.access.provider import granted, name_of, registered
+from dashboard.access.provider import (
+    OAuth,
+    OAuthError,
+    granted,
+    name_of,
+    registered,
+)
 from dashboard.access.sessions import Sessions
 from dashboard.access.sign_in_page import page
 from dashboard.access.throttle import Throttle

@@ -1,12 +1,20 @@
 """An OpenID Connect provider: whom it vouches for, and what they are here."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from authlib.integrations.starlette_client import OAuth
-
 from dashboard.viewer import Viewer
 from etl.settings_access import Provider
+
+with warnings.catch_warnings():
+    # Authlib would rather go by httpx2; everything else here goes by httpx. A line of
+    # advice to us is none for whoever reads the log.
+    warnings.simplefilter("ignore")
+    from authlib.integrations.base_client import OAuthError
+    from authlib.integrations.starlette_client import OAuth
+
+__all__ = ["OAuth", "OAuthError", "granted", "name_of", "registered"]
 
 
 def registered(oauth: OAuth, provider: Provider, secret: str) -> Any:
