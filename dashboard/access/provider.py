@@ -4,13 +4,15 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from authlib.deprecate import AuthlibDeprecationWarning
+
 from dashboard.viewer import Viewer
 from etl.settings_access import Provider
 
 with warnings.catch_warnings():
     # Authlib would rather go by httpx2; everything else here goes by httpx. A line of
     # advice to us is none for whoever reads the log.
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
     from authlib.integrations.base_client import OAuthError
     from authlib.integrations.starlette_client import OAuth
 
