@@ -27,7 +27,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Member:
-    """One site: its identity, its work, its kind of system and its planted truth."""
+    """One site: its identity, its work, its kind of system and its planted truth.
+
+    `reads_viability` is by how many points its laboratory reads any viability wrong,
+    `viability` by how many its products really differ from everybody else's.
+    """
 
     slug: str
     name: str
@@ -45,6 +49,8 @@ class Member:
     external: bool = False
     wide: bool = False
     nominal: int | None = None
+    reads_viability: float = 0.0
+    viability: float = 0.0
 
     @property
     def has_states(self) -> bool:
@@ -127,7 +133,8 @@ MEMBERS = (
     Member("nerviola", "Hospital Nerviola, Terapia Celular", "ES", "ES21", 43.26, -2.93,
            (*_car_t(130, 0), _plain("msc-bone-marrow", 120)), "xlsx", "es", wide=True),
     Member("lutecine", "Institut Lutécine", "FR", "FR10", 48.86, 2.35,
-           (*_car_t(200, 130, 15), _plain("nk-expanded", 80)), "sql", "fr"),
+           (*_car_t(200, 130, 15), _plain("nk-expanded", 80)), "sql", "fr",
+           viability=-4.0),
     Member("thameslea", "Thameslea Cell Therapy Facility", "GB", "UKI3", 51.51, -0.13,
            _car_t(230, 150, 15), "sql", "en"),
     Member("amstelrade", "Amstelrade Medisch Centrum", "NL", "NL32", 52.37, 4.90,
@@ -137,7 +144,8 @@ MEMBERS = (
            (_plain("til-melanoma", 120), *_car_t(140, 90, 5)), "csv", "de",
            external=True),
     Member("malarvik", "Mälarvik universitetssjukhus", "SE", "SE11", 59.33, 18.07,
-           (*_car_t(200, 0), _plain("nk-expanded", 140)), "redcap", "sv"),
+           (*_car_t(200, 0), _plain("nk-expanded", 140)), "redcap", "sv",
+           reads_viability=-5.0),
     Member("tiberina", "Policlinico Tiberina, Medicina Rigenerativa", "IT", "ITI4",
            41.90, 12.50, (_plain("msc-bone-marrow", 120), _plain("cd34-selected", 120)),
            "csv", "it", process="flask"),

@@ -180,6 +180,7 @@ def ring_frame(site: Site, rng: np.random.Generator) -> pl.DataFrame:
     """The site's own results of the yearly ring trials, two specimens in duplicate."""
     years = range(_year(site.first) + 1, _year(site.horizon) + 1)
     bias = {parameter: rng.normal(0, 0.4) for parameter in _RING}
+    bias["viability"] += site.member.reads_viability / _RING["viability"][2]
     rows = []
     for year in years if site.member.stage == "active" else ():
         for specimen, shift in (("a", 0.0), ("b", -1.5)):

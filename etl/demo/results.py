@@ -5,7 +5,7 @@ import polars as pl
 
 from etl.demo.lives import Lives, sent_out
 from etl.demo.members import LABORATORY, Member
-from etl.demo.quality import Drawn
+from etl.demo.quality import Drawn, Floats
 from etl.demo.records import Site, blank, dates
 from etl.demo.schedule import Ints
 
@@ -45,7 +45,7 @@ def _results(
             "site": pl.repeat(site.member.slug, size, eager=True),
             "batch": site.batch[life.rows[there]],
             **_constants(site, drawn, size),
-            **_values(drawn, there, done & ~skipped),
+            **_values(drawn, told(site.member, drawn)[there], done & ~skipped),
             "sampled": dates(sampled[there], site.horizon),
             "reported": dates(reported[there], site.horizon),
             "state": pl.Series(
@@ -82,10 +82,26 @@ def _constants(site: Site, drawn: Drawn, size: int) -> dict[str, pl.Series]:
     }
 
 
-def _values(drawn: Drawn, there: Ints, said: np.ndarray) -> dict[str, pl.Series]:
+def told(member: Member, drawn: Drawn) -> Floats:
+    """The values as the laboratory reads them, of products as the site makes them.
+
+    A planted difference moves viability after everything was drawn, and leaves a sound
+    value above every harmless limit: no decision changes, here or under the usual
+    criteria.
+    """
+    if drawn.assay.parameter != "viability":
+        return drawn.values
+    own = laboratory_of(member, drawn) == member.slug
+    moved = member.reads_viability if own else 0.0
+    moved += member.viability if drawn.assay.stage == "final_product" else 0.0
+    lowest = drawn.assay.sound[0]
+    floor = np.where(drawn.values >= lowest, lowest, 0.0)
+    return np.round(np.maximum(drawn.values + moved, floor), drawn.assay.decimals)
+
+
+def _values(drawn: Drawn, values: Floats, said: np.ndarray) -> dict[str, pl.Series]:
     """Comparator, value, text: a figure, one below what is measurable, or a word."""
-    values = drawn.values[there]
-    size = len(there)
+    size = len(values)
     if drawn.assay.is_text:
         good, bad = ("negative", "positive")
         if drawn.assay.parameter == "karyotype":

@@ -109,8 +109,23 @@ def truths(world: World) -> Truth:
         "plants": planted,
         "unplanted": [_unplanted(part, ended, rate) for part in world.parts
                       if not part.member.plant],
+        "assays": assays(world),
         "living": living(world),
     }  # fmt: skip
+
+
+def assays(world: World) -> Truth:
+    """Whose viability differs by how many points, and whether by assay or by product.
+
+    Nobody else's is planted to differ; what else a laboratory reads off is its draw of
+    a few tenths of the ring trials' standard deviation, as every laboratory's.
+    """
+    members = [part.member for part in world.parts]
+    return {
+        "parameter": "viability",
+        "assay": {m.slug: m.reads_viability for m in members if m.reads_viability},
+        "product": {m.slug: m.viability for m in members if m.viability},
+    }
 
 
 def _plant(world: World, part: Part, ended: pl.DataFrame, rate: float) -> Truth:
