@@ -245,6 +245,21 @@ _DATA = (
     ),
 )
 
+_RING_TRIAL = Metric(
+    id="ring_trial_score",
+    title="Ring-trial score",
+    why="Tells whether a laboratory reads high or low before a product is blamed.",
+    numerator=Count("ring_trial", "specimen", "readings scored against the reference"),
+    denominator=None,
+    exclusions="readings that are no figure",
+    direction="neither",
+    unit="readings",
+    owner=QUALITY,
+    reviewed=REVIEWED,
+    source="ring_trial of the contract; ISO 13528:2015, z or z'",
+    kind="count",
+)
+
 _OUTSTANDING = Metric(
     id="results_outstanding",
     title="Results outstanding",
@@ -264,6 +279,7 @@ SERVICE: tuple[Metric, ...] = (
     *(_step(step, *words) for step, words in STEPS.items()),
     _laboratory(),
     _OUTSTANDING,
+    _RING_TRIAL,
     *_CAPACITY,
     *_DATA,
 )

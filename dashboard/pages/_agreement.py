@@ -5,6 +5,7 @@ import polars as pl
 
 from dashboard import figures, queries
 from dashboard.analysis import agreement as agreeing
+from dashboard.analysis.clustering import clustered
 from dashboard.analysis.wording import title
 from dashboard.card import Card
 from dashboard.components import Column, written
@@ -117,9 +118,10 @@ def _pair(row: dict[str, object]) -> str:
     return f"{row['site']} and {row['other']} ({share} of {row['n']} tests not alike)"
 
 
-def _distances_drawn(frame: pl.DataFrame) -> go.Figure:
+def _distances_drawn(frame: pl.DataFrame) -> go.Figure | list[go.Figure]:
     if "distance" not in frame.columns:
         return figures.empty("There are no two specifications to compare.")
+    tree = clustered(frame)
     rows = frame.select(
         pl.col("site").alias("one"),
         "other",
@@ -132,7 +134,13 @@ def _distances_drawn(frame: pl.DataFrame) -> go.Figure:
         "state",
         "reason",
     )
-    return figures.triangle(rows, sorted({*frame["site"], *frame["other"]}))
+    others = {*frame["site"], *frame["other"]} - {*tree.names}
+    names = [*tree.names, *sorted(others)]
+    pairs = figures.triangle(rows, names)
+    if not tree.joins:
+        return pairs
+    words = "share of tests not alike, on average, where two groups meet"
+    return [figures.tree(tree.names, tree.joins, words), pairs]
 
 
 def _pairs(frame: pl.DataFrame, column: str) -> str:
@@ -182,5 +190,6 @@ DISTANCE = Card(
     count=lambda f: f"n = {many(f.height, 'pair')}",
     note="Numbers are percent: of the release tests that either has, those"
     " that the two do not ask alike. A limit that cannot be compared is"
-    " not alike.",
+    " not alike. In the tree two groups meet at the mean distance of their members"
+    " (average linkage), and the square keeps its order.",
 )

@@ -14,6 +14,7 @@ from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.metrics_service import STEPS
 from dashboard.names import site_names, some
+from dashboard.pages import _certification as certification
 from dashboard.pages import _laboratory as laboratory
 from dashboard.pages import _parting as parting
 from dashboard.pages._parting import DAYS, WHOLE, all_sites, steps
@@ -249,6 +250,7 @@ register(
             ),
             *parting.CARDS,
             *laboratory.CARDS,
+            *certification.CARDS,
         ),
     ),
 )  # fmt: skip

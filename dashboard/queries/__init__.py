@@ -5,8 +5,10 @@ held back and all, as a polars frame whose rows say their `state` and `reason`. 
 the API and exports have no other way to data.
 """
 
+from dashboard.queries.assays import measured, ring_trials
 from dashboard.queries.batches import counts, events, failures, parameters
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
+from dashboard.queries.certification import certification_days, certified
 from dashboard.queries.criteria import agreement, criteria
 from dashboard.queries.days import durations, laboratory_days, weekly_sites
 from dashboard.queries.disclosure import POOLS, audience_rule
@@ -82,6 +84,8 @@ __all__ = [
     "batches",
     "capacity",
     "causes",
+    "certification_days",
+    "certified",
     "cohorts",
     "completeness",
     "counts",
@@ -102,6 +106,7 @@ __all__ = [
     "limits_in_use",
     "listed_lots",
     "losses",
+    "measured",
     "milestones",
     "nominal_use",
     "order_days",
@@ -114,6 +119,7 @@ __all__ = [
     "rejects",
     "replayed",
     "reports",
+    "ring_trials",
     "row_counts",
     "rule_counts",
     "runs",

@@ -96,7 +96,8 @@ def told(member: Member, drawn: Drawn) -> Floats:
     moved += member.viability if drawn.assay.stage == "final_product" else 0.0
     lowest = drawn.assay.sound[0]
     floor = np.where(drawn.values >= lowest, lowest, 0.0)
-    return np.round(np.maximum(drawn.values + moved, floor), drawn.assay.decimals)
+    read: Floats = np.maximum(drawn.values + moved, floor)
+    return read.round(drawn.assay.decimals)
 
 
 def _values(drawn: Drawn, values: Floats, said: np.ndarray) -> dict[str, pl.Series]:

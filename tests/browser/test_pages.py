@@ -16,6 +16,7 @@ PAGES = (
     "/re-manufacture",
     "/turnaround",
     "/harmonisation",
+    "/assays",
     "/replay",
     "/draft",
     "/capacity",

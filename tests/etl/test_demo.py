@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -7,10 +8,12 @@ from scipy.stats import binom
 
 from etl.contract.schemas import SCHEMAS
 from etl.demo import Plan, World, generate, truths
+from etl.demo.members import members
 from etl.demo.truth import discordant_batches, fates
 from etl.demo.world import TODAY
 from etl.outcome import batch_outcomes, discordance
 from etl.replay import in_force, judge
+from etl.usual import usual_criteria, usual_outcomes
 
 # Written by the hub, read from papers, or sent by who sends no batches.
 NOT_DRAWN = ("cohort", "report", "stratum")
@@ -333,3 +336,43 @@ def test_a_network_of_one_year_and_three_sites_is_whole_too() -> None:
         "double_failure_rate",
         "stricter_criteria",
     ]
+
+
+def test_a_planted_difference_in_viability_moves_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = {"malarvik", "lutecine"}
+    plain = [replace(m, reads_viability=0.0, viability=0.0) for m in members(24)]
+    monkeypatch.setattr("etl.demo.world.members", lambda count: plain[:count])
+    before = generate(Plan())
+    for dataset in DATASETS:
+        now, then = world.frame(dataset), before.frame(dataset)
+        if dataset == "result":
+            value = pl.when(~_is_moved(moved)).then("value")
+            now, then = (f.with_columns(value.alias("value")) for f in (now, then))
+        if dataset == "ring_trial":
+            other = pl.col("laboratory") != "malarvik"
+            now, then = (
+                f.with_columns(pl.when(other).then("value").alias("value"))
+                for f in (now, then)
+            )
+        assert_frame_equal(now, then)
+    assert truths(world)["plants"] == truths(before)["plants"]
+    outcomes = [_outcomes(of) for of in (world, before)]
+    assert_frame_equal(*outcomes)
+
+
+def _is_moved(sites: set[str]) -> pl.Expr:
+    return pl.col("site").is_in(sites) & (pl.col("parameter") == "viability")
+
+
+def _outcomes(world: World) -> pl.DataFrame:
+    """What became of every batch, under its own criteria and under the usual ones."""
+    batch, result, criterion = (
+        world.frame(n) for n in ("batch", "result", "criterion")
+    )
+    assigned = in_force(criterion, batch, result)
+    own = batch_outcomes(judge(result, criterion, assigned))
+    usual = usual_outcomes(result, usual_criteria(criterion, TODAY), assigned)
+    keys = ["site", "batch"]
+    return own.join(usual, on=keys, how="left").sort(*keys, "gate")
