@@ -21,6 +21,7 @@ from fastapi.responses import RedirectResponse
 from dashboard import shell
 from dashboard.access.fixed import COOKIE
 from dashboard.gate import SIGN_IN, STRANGER, Gate, Sources, question
+from dashboard.housed import assets
 from dashboard.viewer import asking
 
 _INDEX = """<!DOCTYPE html>
@@ -87,12 +88,6 @@ def create_app(
         policy = _policy(app)
     server.add_middleware(Gate, sources=sources, policy=policy)
     return server
-
-
-def assets() -> Path:
-    """The folder of styles, scripts and map shapes: the wheel's, or a checkout's."""
-    installed = Path(__file__).parent / "_assets"
-    return installed if installed.is_dir() else Path(__file__).parents[1] / "assets"
 
 
 def _import_pages() -> None:

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Final
+from typing import Final, cast
 
 import xlsxwriter
 from fastapi import APIRouter, HTTPException, Response
 from fpdf import FPDF
-from fpdf.fonts import FontFace
+from fpdf.fonts import FontFace, TTFFont
 
 from dashboard import proposals, queries
 from dashboard.analysis.wording import title
 from dashboard.components import written
 from dashboard.filters import Filters
+from dashboard.housed import FONTS, assets
 from dashboard.names import site_name, words
 from dashboard.proposals import VOTES, Proposal
 from dashboard.queries import Draft, Under
@@ -28,10 +29,9 @@ router = APIRouter()
 
 _WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-# The fonts every reader of PDF has know Latin letters only.
-_WRITTEN: Final = str.maketrans(
-    {"≥": ">=", "≤": "<=", "“": '"', "”": '"', "’": "'", "–": "-", "\u202f": " "}
-)
+_FAMILY: Final = "DejaVu"
+# A space that no line breaks at is as wide as the font says, and it says nothing.
+_WRITTEN: Final = str.maketrans({"\u202f": "\u00a0"})
 
 Cell = str | int | float | None
 
@@ -84,24 +84,42 @@ def workbook(viewer: Viewer, mine: Proposal) -> bytes:
 
 def printed(viewer: Viewer, mine: Proposal) -> bytes:
     """The tables as PDF, A4 upright, one below the other."""
-    pdf = FPDF(format="A4")
+    pdf = _paper()
     pdf.set_creation_date(mine.at)
-    pdf.set_title(_latin(mine.title))
+    pdf.set_title(mine.title)
     pdf.add_page()
-    pdf.set_font("Helvetica", "B", 15)
-    pdf.multi_cell(0, 8, _latin(mine.title), new_x="LMARGIN", new_y="NEXT")
+    pdf.set_font(_FAMILY, "B", 15)
+    pdf.multi_cell(0, 8, fitting(pdf, mine.title), new_x="LMARGIN", new_y="NEXT")
     for part in parts(viewer, mine):
         pdf.ln(4)
-        pdf.set_font("Helvetica", "B", 11)
+        pdf.set_font(_FAMILY, "B", 11)
         pdf.cell(0, 7, part.heading, new_x="LMARGIN", new_y="NEXT")
-        pdf.set_font("Helvetica", size=8)
+        pdf.set_font(_FAMILY, size=8)
         head = FontFace(emphasis="BOLD", fill_color=(221, 235, 247))
         with pdf.table(
             headings_style=head, col_widths=_widths(part), line_height=5
         ) as table:
             for row in (part.columns, *part.rows):
-                table.row([_latin(_text(cell)) for cell in row])
+                table.row([fitting(pdf, _text(cell)) for cell in row])
     return bytes(pdf.output())
+
+
+def _paper() -> FPDF:
+    """A document with its own fonts: those of every reader know Latin letters only."""
+    pdf = FPDF(format="A4")
+    for style, file in FONTS.items():
+        pdf.add_font(_FAMILY, style, assets() / "fonts" / file)
+    return pdf
+
+
+def fitting(pdf: FPDF, text: str) -> str:
+    """A text in the letters of the font (Latin, Greek, Cyrillic); others become `?`.
+
+    An unknown letter would leave nothing at all where it stood.
+    """
+    known = cast("TTFFont", pdf.fonts[_FAMILY.lower()]).cmap
+    said = unicodedata.normalize("NFC", text.translate(_WRITTEN))
+    return "".join(c if c == "\n" or ord(c) in known else "?" for c in said)
 
 
 def harmless(text: str) -> str:
@@ -206,13 +224,3 @@ def _widths(part: Part) -> Sequence[int]:
         for i in range(len(part.columns))
     ]
     return [max(10, min(60, length)) for length in texts]
-
-
-def _latin(text: str) -> str:
-    """A text in the letters of the font: others lose their accents or become `?`."""
-    said = text.translate(_WRITTEN)
-    letters = [
-        c if c.encode("latin-1", "ignore") else unicodedata.normalize("NFKD", c)[0]
-        for c in said
-    ]
-    return "".join(letters).encode("latin-1", "replace").decode("latin-1")

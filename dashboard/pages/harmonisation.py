@@ -1,27 +1,24 @@
 """Harmonisation: where release criteria differ, and whether they can be compared."""
 
-from dataclasses import replace
-
 import polars as pl
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from dashboard.analysis import versions
 from dashboard.analysis.side_by_side import RELATIONS, side_by_side
 from dashboard.card import Card
-from dashboard.components import Column, aria, notice
-from dashboard.filter_bar import switch
+from dashboard.components import Column, notice
 from dashboard.filters import Filters
 from dashboard.pages._agreement import AGREEMENT, DISTANCE
 from dashboard.pages._criteria_matrix import matrix
 from dashboard.pages._specifications import (
     NO_ROWS,
     Asked,
-    Subject,
     asked,
     many,
     test_at,
 )
+from dashboard.pages._subject_links import subject_links, whose_criteria
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 from etl.contract.vocabulary import POPULATIONS
@@ -31,7 +28,7 @@ _NOBODY = (
     "No specification can be shown: none was sent for this selection, or what members"
     " ask is not yours to see."
 )
-
+_PAPERS = "Published programmes only: what members ask is theirs to show."
 
 # What the reasons of a comparison write in the contract's codes.
 _SPELT = {
@@ -146,33 +143,14 @@ def _top(viewer: Viewer, filters: Filters) -> Component:
     question = asked(viewer, filters)
     if question is None:
         return notice(_NOBODY)
-    products = [_product(subject, question, filters) for subject in question.subjects]
+    papers = question.subject.product is None
     return html.Div(
         [
-            html.Nav(html.Ul(products), className="switch", **aria(label="Product")),
-            _published(question, filters),
+            subject_links(question.subjects, question, filters, PATH),
+            notice(_PAPERS) if papers else whose_criteria(filters, PATH),
             matrix(_rows(question), question, filters, criteria_said),
         ]
     )
-
-
-def _product(subject: Subject, question: Asked, filters: Filters) -> Component:
-    """A link that changes the shared filter; what else is chosen for sites stays."""
-    words = f"{subject.title} ({subject.specifications})"
-    if subject == question.subject:
-        return html.Li(html.Span(words, **aria(current="true")))
-    product = (subject.product,) if subject.product else ()
-    of = () if subject.product else (subject.product_class,)
-    kept = {k: v for k, v in filters.extra.items() if k == "published"}
-    there = replace(filters, product=product, product_class=of, extra=kept)
-    return html.Li(dcc.Link(words, href=PATH + there.to_query()))
-
-
-def _published(question: Asked, filters: Filters) -> Component | None:
-    if question.subject.product is None:
-        return notice("Published programmes only: what members ask is theirs to show.")
-    options = [("0", "Members"), ("1", "Members and published programmes")]
-    return switch("Whose criteria", filters, PATH, "published", options)
 
 
 register(

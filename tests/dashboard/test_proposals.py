@@ -232,6 +232,21 @@ def test_the_minutes_hold_limits_counts_and_votes_and_no_formula(room: Room) -> 
     assert printed.startswith(b"%PDF-") and len(printed) > 2000
 
 
+@pytest.mark.parametrize(
+    ("said", "printed"),
+    [
+        ("Šarić, Ömer, Łódź, Ελένη, Жуков", "Šarić, Ömer, Łódź, Ελένη, Жуков"),
+        ("S\u030caric\u0301", "Šarić"),
+        ("“≥ 88 %” – 1\u202f000", "“≥ 88 %” – 1\u00a0000"),
+        ("上海 Pujiang", "?? Pujiang"),
+    ],
+)
+def test_print_keeps_every_letter_that_its_font_has_and_marks_the_others(
+    said: str, printed: str
+) -> None:
+    assert minutes.fitting(minutes._paper(), said) == printed
+
+
 def test_a_site_reads_minutes_of_its_own_batches_only(room: Room) -> None:
     number = room.propose(LEAD, "viability:88.5")
     mine = room.read(SITE, number)
