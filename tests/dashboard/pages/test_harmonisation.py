@@ -1,6 +1,4 @@
 import importlib
-import sys
-import time
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +15,7 @@ from dashboard.viewer import Viewer
 from etl.demo.truth import truths
 from etl.demo.world import Plan, World, generate
 from tests.dashboard.pages.criteria_network import Ask, asker, fill, rollup
+from tests.dashboard.pages.wide_network import wide_network
 
 LEAD = Viewer("lead")
 PRODUCT = "car-t-cd19"
@@ -260,41 +259,20 @@ def test_a_reference_that_is_not_there_is_said(ask: Ask, page: Any) -> None:
     assert "There is no specification of “nobody” here." in article
 
 
-def test_sixty_sites_by_forty_tests(
-    made: World, tmp_path: Path, page: Any, capsys: pytest.CaptureFixture[str]
+def test_sixty_sites_by_forty_parameters_are_one_table_and_one_tree(
+    tmp_path: Path, page: Any
 ) -> None:
-    """Printed, not asserted: what a second is depends on the machine."""
-    one = made.frame("criterion").filter(
-        pl.col("site") == STRICT,
-        pl.col("product") == PRODUCT,
-        pl.col("parameter") == "viability",
-        pl.col("stage") == "final_product",
-        pl.col("valid_to").is_null(),
-    )
-    limits = [50.0 + i for i in range(12)]
-    many = pl.concat(
-        one.with_columns(
-            pl.lit(f"s{site:02}").alias("site"),
-            pl.lit(f"potency_assay_{test}").alias("parameter"),
-            pl.lit(limits[(site * 7 + test) % len(limits)]).alias("limit_low"),
-        )
-        for site in range(60)
-        for test in range(40)
-    )
-    tables = rollup(made, many)
-    model = tables["site"].filter(pl.col("site") == STRICT)
-    sixty = pl.concat(
-        model.with_columns(pl.lit(f"s{i:02}").alias("site")) for i in range(60)
-    )
-    folder = tmp_path / "snapshots"
-    fill(folder, tables | {"site": sixty})
-    with asker(folder)(LEAD):
-        begun = time.perf_counter()
+    """How long it takes is `python -m tests.bench.matrix`'s to say."""
+    wide_network(tmp_path / "snapshots")
+    with asker(tmp_path / "snapshots")(LEAD):
         rendered = page[1].top(LEAD, CD19)
-        took = time.perf_counter() - begun
-        cards = [card.frame(LEAD, CD19) for card in page[1].cards]
-    with capsys.disabled():
-        sys.stdout.write(f"\n60 sites by 40 tests: {took:.2f} s\n")
+        distances = page[1].cards[1]
+        frame = distances.frame(LEAD, CD19)
+        tree, pairs = distances.draw(frame)
     cells = [c for c in rendered._traverse() if type(c).__name__ == "Td"]
     assert len([c for c in cells if getattr(c, "title", None)]) == 60 * 40
-    assert cards[1].height == 60 * 59 // 2
+    assert frame.height == 60 * 59 // 2
+    assert sorted(tree.layout.yaxis.ticktext) == sorted(
+        {*frame["site"], *frame["other"]}
+    )
+    assert len(pairs.data[0].y) == 59
