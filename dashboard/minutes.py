@@ -97,7 +97,10 @@ def printed(viewer: Viewer, mine: Proposal) -> bytes:
         pdf.set_font(_FAMILY, size=8)
         head = FontFace(emphasis="BOLD", fill_color=(221, 235, 247))
         with pdf.table(
-            headings_style=head, col_widths=_widths(part), line_height=5
+            headings_style=head,
+            col_widths=_widths(part),
+            line_height=5,
+            text_align=_aligned(part),
         ) as table:
             for row in (part.columns, *part.rows):
                 table.row([fitting(pdf, _text(cell)) for cell in row])
@@ -188,7 +191,7 @@ def _counts(viewer: Viewer, mine: Proposal) -> Part:
     found = queries.drafted(viewer, Filters(), mine.product, draft).sort("site")
     headings = (
         *("Batches of", "Tested", "Fail before", "Fail after", "Lost", "Gained"),
-        *("Fail one test alone", "Undetermined", "Why not told"),
+        *("Fail one test alone", "Undecided", "Why not told"),
     )
     columns = found.select(*queries.DRAFT_COUNTS, "reason").rows()
     rows = tuple(
@@ -218,9 +221,19 @@ def _text(cell: Cell) -> str:
 
 
 def _widths(part: Part) -> Sequence[int]:
-    """Wide enough for words, narrow where only numbers stand."""
-    texts = [
-        max((len(_text(row[i])) for row in part.rows), default=0)
+    """Wide enough for the longest word, and for a text up to sixty letters."""
+    widths = []
+    for i, name in enumerate(part.columns):
+        texts = [_text(row[i]) for row in part.rows]
+        words_of = [word for text in (name, *texts) for word in text.split()]
+        longest = max(map(len, texts), default=0)
+        widths.append(max(8, min(48, longest), 4 + max(map(len, words_of), default=0)))
+    return widths
+
+
+def _aligned(part: Part) -> Sequence[str]:
+    """Numbers to the right, words to the left."""
+    return [
+        "RIGHT" if any(isinstance(row[i], int | float) for row in part.rows) else "LEFT"
         for i in range(len(part.columns))
     ]
-    return [max(10, min(60, length)) for length in texts]
