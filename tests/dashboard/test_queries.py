@@ -60,6 +60,8 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "capacity": lambda v, f: queries.capacity(v, f, ("site", "resource", "month")),
     "completeness": queries.completeness,
     "causes": lambda v, f: queries.causes(v, f, "car-t-cd19", of_cd19()),
+    "certification_days": queries.certification_days,
+    "certified": queries.certified,
     "counts": lambda v, f: queries.counts(v, f, BOTH, ("site", "product", "pathway")),
     "criteria": lambda v, f: queries.criteria(v, f),
     "discordances": queries.discordances,
@@ -83,6 +85,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     ),
     "listed_lots": queries.listed_lots,
     "losses": queries.losses,
+    "measured": lambda v, f: queries.measured(v, f, "viability"),
     "milestones": queries.milestones,
     "nominal_use": queries.nominal_use,
     "order_days": lambda v, f: queries.order_days(v, f, ("site", "first_attempt")),
@@ -93,6 +96,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "rejects": queries.rejects,
     "replayed": lambda v, f: queries.replayed(v, f, "car-t-cd19", {}),
     "reports": queries.reports,
+    "ring_trials": queries.ring_trials,
     "row_counts": queries.row_counts,
     "rule_counts": queries.rule_counts,
     "sequence": lambda v, f: queries.sequence(v, f, "no_product"),
@@ -116,6 +120,7 @@ COUNTED = {
     "failed", "undetermined", "used", "booked", "waiting", "staffed", "theoretical",
     "lost", "starts", "started", "oldest", "cells", "doses", "events", "provisional",
     "share", "orders", "with_product", "first_ended", "first_failed", "product_made",
+    "certified", "failed_given", "mean", "gap", "score", "value", "reference",
 }  # fmt: skip
 # Names, days, places and limits: nothing is counted in them.
 ROWS = {
