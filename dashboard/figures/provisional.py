@@ -32,8 +32,16 @@ def provisional(frame: pl.DataFrame, value: str) -> go.Figure:
         hovertext=settled["hover"].to_list(),
         hoverinfo="text",
     )
+    _open(figure, still)
+    signs(figure, frame)
+    return figure
+
+
+def _open(figure: go.Figure, still: pl.DataFrame) -> None:
+    """The provisional months: what to expect, with its interval, and what stands."""
+    x, hover = still["x"].to_list(), still["hover"].to_list()
     figure.add_scatter(
-        x=still["x"].to_list(),
+        x=x,
         y=still["final"].to_list(),
         mode="markers",
         marker={"color": ORANGE, "symbol": "diamond-open", "size": 12,
@@ -43,18 +51,16 @@ def provisional(frame: pl.DataFrame, value: str) -> go.Figure:
                  "array": (still["high"] - still["final"]).to_list(),
                  "arrayminus": (still["final"] - still["low"]).to_list()},
         name="provisional: expected in the end, 95 %",
-        hovertext=still["hover"].to_list(),
+        hovertext=hover,
         hoverinfo="text",
     )  # fmt: skip
     figure.add_scatter(
-        x=still["x"].to_list(),
+        x=x,
         y=still["so_far"].to_list(),
         mode="markers",
         marker={"color": ORANGE, "symbol": "x-thin", "size": 9,
                 "line": {"width": 2, "color": ORANGE}},
         name="provisional: so far",
-        hovertext=still["hover"].to_list(),
+        hovertext=hover,
         hoverinfo="text",
     )  # fmt: skip
-    signs(figure, frame)
-    return figure
