@@ -6,6 +6,7 @@ from dashboard.analysis.cells import HIDDEN
 from dashboard.analysis.intervals import proportions
 
 STANDS_OUT = 0.9
+FAINTEST = 0.3
 _FIGURES = ("theoretical", "staffed", "booked", "used")
 
 
@@ -21,7 +22,8 @@ def fresh(frame: pl.DataFrame) -> pl.DataFrame:
         "last_week",
         "age",
     )
-    counts = [c for c in (*_FIGURES, "waiting", "starts") if c in frame.columns]
+    figures = (*_FIGURES, "waiting", "starts", "narrowest", "told")
+    counts = [c for c in figures if c in frame.columns]
     unheard = (pl.col("silent") == pl.col("sites")) & (
         pl.col("state") == "not_reported"
     )
@@ -31,6 +33,20 @@ def fresh(frame: pl.DataFrame) -> pl.DataFrame:
         pl.when(late).then(why).otherwise("reason").alias("reason"),
         pl.when(late).then(pl.lit("not_reported")).otherwise("state").alias("state"),
     )
+
+
+def fading(agreed: int) -> pl.Expr:
+    """How strongly a figure of `age` days is drawn: 1 in its first week, then less.
+
+    FAINTEST on the last of the `agreed` days, after which there is no figure at all.
+    """
+    late = (pl.col("age").cast(pl.Float64) - 7) / max(agreed - 7, 1)
+    return (1 - (1 - FAINTEST) * late.clip(0, 1)).alias("fade")
+
+
+def covered(share: float) -> pl.Expr:
+    """Whether `reported` of `expected` weeks are as many as was agreed to be enough."""
+    return pl.col("reported") >= share * pl.col("expected")
 
 
 def shares(frame: pl.DataFrame) -> pl.DataFrame:
@@ -59,6 +75,27 @@ def shares(frame: pl.DataFrame) -> pl.DataFrame:
         .alias("reason"),
         pl.when(none).then(pl.lit("not_applicable")).otherwise("was").alias("state"),
     ).drop("events", "n", "why", "was", "rate", "compared")
+
+
+def surely(frame: pl.DataFrame) -> pl.DataFrame:
+    """Adds how often a resource was the narrowest: `often`, `often_lower`, `_upper`.
+
+    Reads `narrowest` of `told` weeks. The limits are Clopper and Pearson's at 95 %, as
+    if weeks were independent: a shortage that lasts makes them narrower than they are.
+    """
+    found = proportions(
+        frame.select(
+            pl.col("narrowest").fill_null(0).alias("events"),
+            pl.col("told").fill_null(0).alias("n"),
+            pl.lit("data").alias("state"),
+            pl.lit(None, pl.String).alias("reason"),
+        )
+    )
+    return frame.with_columns(
+        found["rate"].alias("often"),
+        found["lower"].alias("often_lower"),
+        found["upper"].alias("often_upper"),
+    )
 
 
 def bottlenecks(frame: pl.DataFrame) -> pl.DataFrame:

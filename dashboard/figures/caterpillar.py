@@ -6,6 +6,7 @@ import polars as pl
 from dashboard.figures.canvas import (
     by_position,
     canvas,
+    column,
     flagged,
     marker,
     nothing,
@@ -22,8 +23,9 @@ def caterpillar(
 ) -> go.Figure:
     """One row a label: the point with shape by flag, the interval as a line.
 
-    `frame`: label, value, low, high, state, reason, `flag` when there is one, and
-    `reference` when each row has a centre of its own. The order of the rows is kept:
+    `frame`: label, value, low, high, state, reason, `flag` when there is one, `fade`
+    (opacity, less for what is old), and `reference` when each row has a centre of its
+    own. The order of the rows is kept:
     who draws decides it, and no rank is implied.
     """
     if (blank := nothing(frame)) is not None:
@@ -51,7 +53,7 @@ def _points(
         x=rows["value"].to_list(),
         y=rows["at"].to_list(),
         mode="markers",
-        marker=marker(flag),
+        marker={**marker(flag), "opacity": column(rows, "fade", 1.0)},
         error_x={
             "type": "data",
             "symmetric": False,

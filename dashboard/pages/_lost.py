@@ -9,6 +9,7 @@ from dashboard.analysis.funnel import funnel
 from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
+from dashboard.pages._place import COVERAGE, PLACE, place
 from dashboard.viewer import Viewer
 
 _STAFF = "staff"
@@ -21,10 +22,13 @@ def lost(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     `verdict` compares the share with the network's by the exact count rule. A silent
     site has no current figure.
     """
-    use = queries.slot_use(viewer, filters)
+    by = place(filters)
+    use = queries.slot_use(viewer, filters, by=(by,))
     if not filters.end:
         use = capacity.fresh(use)
-    causes = queries.slots_lost(viewer, filters).filter(pl.col("state") != "suppressed")
+    causes = queries.slots_lost(viewer, filters, by=(by, "cause")).filter(
+        pl.col("state") != "suppressed"
+    )
     base = use.select(
         "site", "theoretical", "reported", "expected", "last_week", "age",
         pl.col("state").replace("zero", "data"), "reason",
@@ -114,13 +118,20 @@ def resources(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         use = capacity.fresh(use)
     pools = pl.col("site").is_in([*queries.POOLS])
     use = use.filter(pl.col("resource") != "slot", ~pools)
-    narrow = capacity.bottlenecks(use).rename({"resource": "narrowest"})
-    columns = ("site", "narrowest", "stands_out", "carries", "next_carries")
+    narrow = capacity.bottlenecks(use).rename({"resource": "tightest"})
+    columns = ("site", "tightest", "stands_out", "carries", "next_carries")
+    told = queries.narrowest(viewer, filters)
+    told = told if filters.end else capacity.fresh(told)
+    often = capacity.surely(told).select(
+        "site", "resource", "narrowest", "told", "often", "often_lower", "often_upper"
+    )
+    binds = (pl.col("often_lower") > 0.5).fill_null(False)
     return (
         use.join(narrow.select(columns), on="site", how="left")
+        .join(often, on=["site", "resource"], how="left")
         .sort("site", "resource")
         .with_columns(
-            (pl.col("stands_out") & (pl.col("resource") == pl.col("narrowest")))
+            (pl.col("stands_out") & (pl.col("resource") == pl.col("tightest")) & binds)
             .fill_null(False)
             .alias("bottleneck"),
             pl.col("resource").str.replace_all("_", " "),
@@ -140,7 +151,9 @@ def _resources_said(frame: pl.DataFrame) -> str:
         )
     each = [
         f"{r['site']}: {r['resource']}, which could carry {r['carries']:.0f} starts"
-        f" against {r['next_carries']:.0f} of the next resource"
+        f" against {r['next_carries']:.0f} of the next resource and was alone the"
+        f" narrowest in {r['narrowest']} of {r['told']} weeks (95 % interval"
+        f" {r['often_lower']:.0%} to {r['often_upper']:.0%})"
         for r in found.to_dicts()
     ]
     others = sites - found["site"].n_unique()
@@ -162,13 +175,6 @@ def _resources_drawn(frame: pl.DataFrame) -> go.Figure:
     return figure.update_layout(meta={"min_width": 480})
 
 
-_COVERAGE = (
-    Column("reported", "Weeks reported", "count"),
-    Column("expected", "of", "count"),
-    Column("last_week", "Last week", "date"),
-    Column("age", "Age, days", "count"),
-)
-
 CARDS = (
     Card(
         "capacity-lost",
@@ -177,13 +183,13 @@ CARDS = (
         _lost_said,
         _lost_drawn,
         (
-            Column("site", "Site", "site"),
+            PLACE,
             Column("cause", "Reason"),
             Column("lost", "Lost", "count"),
             Column("theoretical", "Theoretical slots", "count"),
             Column("share", "Share", "percent"),
             Column("centre", "Network", "percent"),
-            *_COVERAGE,
+            *COVERAGE,
         ),
         count=lambda f: (
             f"n = {written(float(f['lost'].sum() or 0), 'count')} slots lost"
@@ -203,15 +209,22 @@ CARDS = (
             Column("theoretical", "Theoretical", "count"),
             Column("staffed", "Could carry", "count"),
             Column("used", "Used", "count"),
+            Column("narrowest", "Weeks alone the narrowest", "count"),
+            Column("told", "of", "count"),
+            Column("often", "Share", "percent"),
+            Column("often_lower", "95 % from", "percent"),
+            Column("often_upper", "to", "percent"),
             Column("bottleneck", "Bottleneck"),
-            *_COVERAGE,
+            *COVERAGE,
         ),
         count=lambda f: (
             f"n = {written(int(f['reported'].sum() or 0), 'count')} resource-weeks"
         ),
         metric="staffing",
         note="Batch starts that each resource, staffed as it was, could have carried;"
-        " ▲ marks one that carries less than nine tenths of the next. Darker is nearer"
-        " to what was theoretically there.",
+        " ▲ marks one that carries less than nine tenths of the next and that was,"
+        " surely (95 %), alone the narrowest in more than half of the weeks. A week in"
+        " which nothing could be started counts for none. Darker is nearer to what was"
+        " theoretically there.",
     ),
 )

@@ -76,7 +76,8 @@ def permissions(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     running = pl.col("valid_to").is_null() | (pl.col("valid_to") >= _today())
     return frame.sort("site", "valid_from", "product").with_columns(
         pl.col("kind").str.replace_all("_", " "),
-        pl.when(running).then(pl.lit("in force")).otherwise(pl.lit("ended"))
+        pl.when(pl.col("valid_from") > _today()).then(pl.lit("not yet"))
+        .when(running).then(pl.lit("in force")).otherwise(pl.lit("ended"))
         .alias("standing"),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Who waits, what is promised, what is booked, and what is still to come."""
+"""Who waits, what is promised, and what is still to come."""
 
 import plotly.graph_objects as go
 import polars as pl
@@ -9,13 +9,15 @@ from dashboard.analysis.cells import HIDDEN
 from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
+from dashboard.pages._place import COVERAGE, PLACE, place
 from dashboard.viewer import Viewer
 
 
 def waiting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Orders waiting today by site, and the weeks they would take at today's rate."""
-    frame = capacity.fresh(queries.queue(viewer, filters))
-    orders = queries.orders_waiting(viewer, filters)
+    by = place(filters)
+    frame = capacity.fresh(queries.queue(viewer, filters, by))
+    orders = queries.orders_waiting(viewer, filters, by)
     oldest = orders.filter(~pl.col("state").is_in(HIDDEN)).select("site", "oldest")
     shown = ~pl.col("state").is_in(HIDDEN)
     rate = pl.col("used") / pl.col("heard") * (pl.col("sites") - pl.col("silent"))
@@ -93,47 +95,6 @@ def _nominal_said(frame: pl.DataFrame) -> str:
     )
 
 
-def ahead(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """The next twelve weeks by site: booked of staffed, and batches in process now."""
-    frame = queries.slots_ahead(viewer, filters)
-    open_ = filters.without("from").without("to")
-    running = queries.counts(viewer, open_, ("in_process",)).select(
-        "site", "in_process"
-    )
-    none = pl.col("reported") == 0
-    return (
-        frame.join(running, on="site", how="left")
-        .sort("site")
-        .with_columns(
-            pl.when((pl.col("staffed") > 0) & ~pl.col("state").is_in(HIDDEN))
-            .then(pl.col("booked") / pl.col("staffed"))
-            .alias("share"),
-            pl.when(none)
-            .then(pl.lit("no bookings reported"))
-            .otherwise("reason")
-            .alias("reason"),
-        )
-    )
-
-
-def _ahead_said(frame: pl.DataFrame) -> str:
-    running = int(frame["in_process"].sum() or 0)
-    words = f"{written(running, 'count')} batches are in process."
-    seen = frame.drop_nulls("booked")
-    if seen.is_empty():
-        return (
-            "No booking for the next twelve weeks was reported, so none can be shown."
-            f" {words} Neither direction is good."
-        )
-    booked, staffed = float(seen["booked"].sum()), float(seen["staffed"].sum() or 0)
-    return (
-        f"{written(booked, 'count')} of {written(staffed, 'count')} staffed slots of"
-        f" the next twelve weeks are booked, from {int(seen['reported'].sum())} of"
-        f" {int(frame['expected'].sum())} site-weeks. {words} Neither direction is"
-        " good."
-    )
-
-
 def coming(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Pre-GMP centres seen by name: slots to come, and their latest milestone."""
     open_ = filters.without("from").without("to")
@@ -176,13 +137,6 @@ def _coming_said(frame: pl.DataFrame) -> str:
     )
 
 
-_COVERAGE = (
-    Column("reported", "Weeks reported", "count"),
-    Column("expected", "of", "count"),
-    Column("last_week", "Last week", "date"),
-    Column("age", "Age, days", "count"),
-)
-
 CARDS = (
     Card(
         "capacity-waiting",
@@ -191,36 +145,17 @@ CARDS = (
         _waiting_said,
         _waiting_drawn,
         (
-            Column("site", "Site", "site"),
+            PLACE,
             Column("waiting", "Waiting", "count"),
             Column("rate", "Used a week", "number"),
             Column("weeks", "Weeks of wait", "number"),
             Column("oldest", "Oldest order, days", "count"),
-            *_COVERAGE,
+            *COVERAGE,
         ),
         count=lambda f: f"n = {written(int(f['waiting'].sum() or 0), 'count')} orders",
         metric="weeks_of_wait",
         note="Orders waiting in the last reported week; the rate is the mean of the"
         " last twelve weeks. As of the network's day, whatever the period.",
-    ),
-    Card(
-        "capacity-ahead",
-        "The next twelve weeks",
-        ahead,
-        _ahead_said,
-        columns=(
-            Column("site", "Site", "site"),
-            Column("staffed", "Staffed", "count"),
-            Column("booked", "Booked", "count"),
-            Column("share", "Booked of staffed", "percent"),
-            Column("in_process", "In process now", "count"),
-            Column("reported", "Weeks with bookings", "count"),
-            Column("expected", "of", "count"),
-        ),
-        count=lambda f: (
-            f"n = {written(float(f['staffed'].sum() or 0), 'count')} staffed slots"
-        ),
-        metric="utilisation",
     ),
     Card(
         "capacity-nominal",
@@ -232,7 +167,7 @@ CARDS = (
             Column("nominal_capacity", "Products a year", "count"),
             Column("started", "Started", "count"),
             Column("share", "Use", "percent"),
-            *_COVERAGE,
+            *COVERAGE,
         ),
         count=lambda f: f"n = {written(int(f['started'].sum() or 0), 'count')} starts",
         metric="nominal_use",

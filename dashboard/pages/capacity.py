@@ -14,21 +14,17 @@ from dashboard.card import Card
 from dashboard.components import Column, notice, tile, tiles, written
 from dashboard.filter_bar import switch
 from dashboard.filters import Filters
+from dashboard.pages import _ahead as coming_weeks
 from dashboard.pages import _lost as lost
+from dashboard.pages import _map as on_map
 from dashboard.pages import _queue as waiting
+from dashboard.pages import _week_by_week as week_by_week
+from dashboard.pages._place import BY, COVERAGE, HISTORY, PER, PLACE, period, place
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
 PATH = "/capacity"
-PER = {"month": "By month", "week": "By week", "quarter": "By quarter"}
-_HISTORY = {"month": 104, "week": 52, "quarter": 260}
 _LINES = ("theoretical", "staffed", "booked", "used")
-COVERAGE = (
-    Column("reported", "Weeks reported", "count"),
-    Column("expected", "of", "count"),
-    Column("last_week", "Last week", "date"),
-    Column("age", "Age, days", "count"),
-)
 
 
 def by_site(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -36,14 +32,43 @@ def by_site(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
     Without an end of the period it speaks of today: a silent site then has no figure.
     """
-    frame = queries.slot_use(viewer, filters)
+    frame = queries.slot_use(viewer, filters, by=(place(filters),))
     if not filters.end:
         frame = capacity.fresh(frame)
     everyone = replace(filters, site=(), region=())
     whole = capacity.shares(queries.slot_use(viewer, everyone, by=()))
     centre = whole["utilisation"][0] if whole.height else None
-    return capacity.shares(frame).sort("site").with_columns(
-        pl.lit(centre, pl.Float64).alias("centre")
+    told = _standing(viewer, filters, capacity.shares(frame))
+    return told.sort("site").with_columns(
+        pl.lit(centre, pl.Float64).alias("centre"),
+        capacity.fading(queries.agreed_silence()).fill_null(1.0).alias("fade"),
+    )  # fmt: skip
+
+
+def _standing(viewer: Viewer, filters: Filters, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a word for sites that are closed, or have nothing in these weeks.
+
+    By region they are part of their region, which has a row as long as one reports.
+    """
+    if place(filters) == "region" and viewer.role != "site":
+        return frame
+    here = queries.sites(viewer, filters).filter(
+        ~pl.col("kind").is_in(["testing_laboratory"]), pl.col("stage") != "pre_gmp"
+    )
+    closed = set(here.filter(pl.col("stage") == "closed")["site"])
+    none = here.filter(~pl.col("site").is_in(frame["site"].to_list())).select(
+        "site", pl.lit("not_reported").alias("state"),
+        pl.lit("no capacity was reported in these weeks").alias("reason"),
+    )  # fmt: skip
+    whole = pl.concat([frame, none], how="diagonal")
+    shut = pl.col("site").is_in(closed) & pl.lit(not filters.end)
+    counts = (*_LINES, "utilisation", "lower", "upper", "staffing")
+    week = pl.format("closed; its last week was that of {}", "last_week")
+    return whole.with_columns(
+        *(pl.when(~shut).then(pl.col(c)).alias(c) for c in counts),
+        pl.when(shut).then(pl.lit("not_applicable")).otherwise("state").alias("state"),
+        pl.when(shut).then(week.fill_null("closed before these weeks"))
+        .otherwise("reason").alias("reason"),
     )  # fmt: skip
 
 
@@ -55,6 +80,8 @@ def _by_site_said(frame: pl.DataFrame) -> str:
     share = float(seen["used"].sum()) / max(total, 1)
     silent = frame.filter(pl.col("reason").str.starts_with("no current"))["site"]
     words = f" No current figure: {', '.join(silent)}." if silent.len() else ""
+    closed = frame.filter(pl.col("reason").str.starts_with("closed"))["site"]
+    words += f" Closed: {', '.join(closed)}." if closed.len() else ""
     return (
         f"{share:.1%} of {written(total, 'count')} staffed slots were used."
         " Neither direction is good: near 100 % any disturbance makes patients wait,"
@@ -67,15 +94,10 @@ def _by_site_drawn(frame: pl.DataFrame) -> go.Figure:
         pl.col("site").alias("label"), pl.col("utilisation").alias("value"),
         pl.coalesce("lower", "utilisation").alias("low"),
         pl.coalesce("upper", "utilisation").alias("high"),
-        "state", "reason",
+        "fade", "state", "reason",
     )  # fmt: skip
     centre = frame["centre"][0] if frame.height else None
     return figures.caterpillar(rows, "used of staffed slots", True, centre)
-
-
-def _per(filters: Filters) -> str:
-    asked = filters.extra.get("per", "")
-    return asked if asked in PER else "month"
 
 
 def over_time(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -84,11 +106,11 @@ def over_time(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     A mean a week, so that months of four and five weeks and a running one compare. A
     period for which fewer site-weeks came than were agreed has no figure.
     """
-    per = _per(filters)
-    frame = queries.slot_use(viewer, filters, by=(per,), weeks=_HISTORY[per])
+    per = period(filters)
+    frame = queries.slot_use(viewer, filters, by=(per,), weeks=HISTORY[per])
     share = pl.col("reported") / pl.col("expected")
-    agreed = queries.agreed_completeness()
-    thin = (share < agreed) & ~pl.col("state").is_in(["suppressed"])
+    enough = capacity.covered(queries.agreed_completeness())
+    thin = ~enough & ~pl.col("state").is_in(["suppressed"])
     return frame.sort(per).select(
         pl.col(per).alias("x"),
         pl.col(per).map_elements(lambda d: periods.titled(d, per), pl.String)
@@ -98,7 +120,7 @@ def over_time(viewer: Viewer, filters: Filters) -> pl.DataFrame:
             .then(pl.col(c) / pl.col("weeks")).alias(c)
             for c in _LINES
         ),
-        "reported", "expected", share.alias("coverage"),
+        "reported", "expected", "last_week", "age", share.alias("coverage"),
         pl.when(thin).then(pl.lit("not_reported")).otherwise("state").alias("state"),
         pl.when(thin)
         .then(pl.format("{} of {} site-weeks were reported", "reported", "expected"))
@@ -127,59 +149,17 @@ def _over_time_drawn(frame: pl.DataFrame) -> go.Figure:
     return figures.series(long, "batch starts a week")
 
 
-def places(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Each site seen by name on the map, its size by staffed slots."""
-    here = queries.sites(viewer, filters).filter(pl.col("kind") != "testing_laboratory")
-    columns = ("site", "utilisation", "staffed", "used", "reported", "expected",
-               "last_week", "age", "state", "reason")  # fmt: skip
-    figures_ = by_site(viewer, filters).select(columns)
-    coming = pl.col("stage") == "pre_gmp"
-    return (
-        here.select("site", "name", "region", "latitude", "longitude", "stage")
-        .join(figures_, on="site", how="left")
-        .with_columns(
-            pl.when(coming).then(pl.lit("not_applicable"))
-            .otherwise(pl.col("state").fill_null("not_reported")).alias("state"),
-            pl.when(coming).then(pl.lit("pre-GMP: its capacity is still coming"))
-            .otherwise("reason").alias("reason"),
-        )
-        .sort("site")
-    )  # fmt: skip
-
-
-def _places_said(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "You see no site by name, so none is on the map."
-    seen = frame.drop_nulls("utilisation")
-    others = frame.height - seen.height
-    return (
-        f"Sites with a current figure: {seen.height}, larger marks staffing more slots."
-        f" Without one: {others}, which keep their place as open marks. The table says"
-        " the same in words."
-    )
-
-
-def _places_drawn(frame: pl.DataFrame) -> go.Figure:
-    said = pl.format(
-        "<b>{}</b><br>{} % of {} staffed slots used<br>week of {}, {} days old",
-        "site",
-        (100 * pl.col("utilisation")).round(1),
-        pl.col("staffed").cast(pl.Int64),
-        "last_week",
-        "age",
-    )
-    rows = frame.with_columns(
-        pl.col("site").alias("label"), pl.col("staffed").alias("n"),
-        said.fill_null("").alias("hover"),
-    )  # fmt: skip
-    figure = figures.places(rows, "staffed slots")
-    figure.update_layout(showlegend=False, meta={"min_width": 640})
-    return figure
-
-
 def _top(viewer: Viewer, filters: Filters) -> Component:
     whole = capacity.shares(queries.slot_use(viewer, filters, by=()))
-    options = switch("Periods", filters, PATH, "per", [*PER.items()])
+    options = html.Div(
+        [
+            switch("Places", filters, PATH, "by", [*BY.items()]),
+            switch("Periods", filters, PATH, "per", [*PER.items()]),
+            switch(
+                "Week by week", filters, PATH, "show", [*week_by_week.SHOWN.items()]
+            ),
+        ]
+    )
     if whole.is_empty():
         return html.Div([options, notice("No capacity was reported here.")])
     row = whole.row(0, named=True)
@@ -230,7 +210,7 @@ register(
                 _by_site_said,
                 _by_site_drawn,
                 (
-                    Column("site", "Site", "site"),
+                    PLACE,
                     *(Column(c, c.capitalize(), "count") for c in _LINES),
                     Column("utilisation", "Used of staffed", "percent"),
                     Column("lower", "95 % from", "percent"),
@@ -240,28 +220,11 @@ register(
                 ),
                 count=_slots,
                 metric="utilisation",
-                note="Exact binomial limits. Sums over weeks that the site reported;"
-                " a site silent for longer than agreed has no current figure.",
+                note="Exact binomial limits. Sums over weeks that the site reported."
+                " A mark pales as its news grows old, and a site silent for longer"
+                " than agreed has no current figure.",
             ),
-            Card(
-                "capacity-map",
-                "Where capacity is",
-                places,
-                _places_said,
-                _places_drawn,
-                (
-                    Column("site", "Site", "site"),
-                    Column("name", "Name"),
-                    Column("region", "Region"),
-                    Column("utilisation", "Used of staffed", "percent"),
-                    Column("staffed", "Staffed", "count"),
-                    *COVERAGE,
-                ),
-                count=_slots,
-                metric="utilisation",
-                note="○ is a site without a current figure, – one still coming.",
-                height=460,
-            ),
+            *on_map.CARDS,
             Card(
                 "capacity-weeks",
                 "Theoretical, staffed, booked, used",
@@ -274,6 +237,8 @@ register(
                     Column("reported", "Site-weeks reported", "count"),
                     Column("expected", "of", "count"),
                     Column("coverage", "Coverage", "percent"),
+                    Column("last_week", "Last week", "date"),
+                    Column("age", "Age, days", "count"),
                 ),
                 count=lambda f: (
                     f"n = {written(int(f['reported'].sum() or 0), 'count')} site-weeks"
@@ -282,8 +247,10 @@ register(
                 note="All sites shown, batch starts a week. A site that fell silent"
                 " lowers the sum: read it with the coverage.",
             ),
+            *week_by_week.CARDS,
             *lost.CARDS,
             *waiting.CARDS,
+            *coming_weeks.CARDS,
         ),
     ),
 )

@@ -5,12 +5,18 @@ held back and all, as a polars frame whose rows say their `state` and `reason`. 
 the API and exports have no other way to data.
 """
 
+from dashboard.queries.ahead import slots_ahead
 from dashboard.queries.assays import measured, ring_trials
 from dashboard.queries.batches import counts, events, failures, parameters
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
 from dashboard.queries.certification import certification_days, certified
 from dashboard.queries.criteria import agreement, criteria
-from dashboard.queries.days import durations, laboratory_days, weekly_sites
+from dashboard.queries.days import (
+    awaiting_final,
+    durations,
+    laboratory_days,
+    weekly_sites,
+)
 from dashboard.queries.disclosure import POOLS, audience_rule
 from dashboard.queries.draft import COUNTS as DRAFT_COUNTS
 from dashboard.queries.draft import (
@@ -48,11 +54,12 @@ from dashboard.queries.replay import Under, causes, replayed
 from dashboard.queries.sequence import sequence, silent_months
 from dashboard.queries.slots import (
     agreed_completeness,
-    awaiting_final,
+    agreed_silence,
+    narrowest,
     queue,
+    queue_weekly,
     slot_starts,
     slot_use,
-    slots_ahead,
     slots_lost,
 )
 from dashboard.queries.snapshot import (
@@ -79,6 +86,7 @@ __all__ = [
     "attempts",
     "audience_rule",
     "agreed_completeness",
+    "agreed_silence",
     "authorisations",
     "awaiting_final",
     "batches",
@@ -108,6 +116,7 @@ __all__ = [
     "losses",
     "measured",
     "milestones",
+    "narrowest",
     "nominal_use",
     "order_days",
     "orders",
@@ -116,6 +125,7 @@ __all__ = [
     "previous",
     "products",
     "queue",
+    "queue_weekly",
     "rejects",
     "replayed",
     "reports",

@@ -12,7 +12,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
-from dashboard.queries.disclosure import SCOPE, disclose, scope
+from dashboard.queries.disclosure import SCOPE, disclose, scope, withheld
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -157,32 +157,10 @@ def disclosed(
     shown = disclose(snapshot, viewer, frame, columns)
     if "site" in by:
         return shown
-    hidden = pl.col("state") == disclosure.SUPPRESSED
     pool = pl.col("site").is_in([*disclosure.POOLS])
-    keys = ["site", *by]
-    telling = (
-        shown.with_columns(hidden=hidden, pool=hidden & pool, site=pl.lit("network"))
-        .group_by(keys)
-        .agg(
-            pl.col("reason").filter("hidden").first().alias("why"),
-            ((pl.col("hidden").sum() == 1) | pl.col("pool").any()).alias("telling"),
-        )
-        .filter("telling")
-    )
+    parts = shown.with_columns(pool=pool, site=pl.lit("network"))
     totals = disclose(snapshot, viewer, summed(frame, columns, by), columns)
-    why = pl.col("why").is_not_null()
-    return (
-        totals.join(
-            telling, on=keys, how="left", nulls_equal=True, maintain_order="left"
-        )
-        .with_columns(
-            *(pl.when(~why).then(pl.col(c)).alias(c) for c in columns),
-            pl.when(why).then(pl.lit(disclosure.SUPPRESSED)).otherwise("state")
-            .alias("state"),
-            pl.coalesce("why", "reason").alias("reason"),
-        )
-        .drop("why", "telling")
-    )  # fmt: skip
+    return withheld(totals, parts, ["site", *by], columns)
 
 
 def summed(

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.disclosure import SCOPE, disclose, scope
+from dashboard.queries.disclosure import (
+    SCOPE,
+    audience_rule,
+    disclose,
+    headed,
+    parted,
+    scope,
+    withheld,
+)
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
@@ -79,8 +87,8 @@ def _flow(
     return disclose(snapshot, viewer, answer, *figures)
 
 
-def orders_waiting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Orders without a start or a closing on the network's day, by heading.
+def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
+    """Orders without a start or a closing on the network's day, by site or region.
 
     `oldest` is the number of days that the oldest of them has waited.
     """
@@ -92,11 +100,15 @@ def orders_waiting(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         f" from order_waiting as d join {SCOPE} as s on d.site = s.site"
         " group by all order by all",
         {
-            **scope(snapshot, viewer, filters).parameters,
+            **headed(snapshot, viewer, filters, (by,)).parameters,
             "day": snapshot.as_of,
         },
     )
-    return disclose(snapshot, viewer, answer, ("waiting",), ("oldest",))
+    shown = disclose(snapshot, viewer, answer, ("waiting",), ("oldest",))
+    if by == "site" or audience_rule(snapshot, viewer)[0] <= 1:
+        return shown
+    over = parted(snapshot, viewer, orders_waiting(viewer, filters), (by,))
+    return withheld(shown, over, ["site"], ("waiting", "oldest"))
 
 
 def nominal_use(viewer: Viewer, filters: Filters) -> pl.DataFrame:

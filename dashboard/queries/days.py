@@ -6,14 +6,15 @@ was `recorded`, the `shortest` and the `longest` that it may be.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
-from dashboard.queries.batches import disclosed, grouped, summed
-from dashboard.queries.disclosure import scope
+from dashboard.queries.batches import conditions, disclosed, grouped, summed
+from dashboard.queries.disclosure import SCOPE, disclose, scope
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -61,6 +62,32 @@ def weekly_sites(viewer: Viewer, filters: Filters) -> list[str]:
     snapshot = current()
     named = scope(snapshot, viewer, filters).named
     return sorted(_weekly(snapshot, (*_LIVES, "result")) & {*named})
+
+
+def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Batches released provisionally without a final decision, by heading.
+
+    `oldest` is the days since the first of their provisional releases; `due` all that
+    were ever released provisionally. A site with none has the state zero.
+    """
+    snapshot = current()
+    where, parameters = conditions(replace(filters, start=None, end=None))
+    answer = snapshot.rows(
+        "select s.shown as site, cast(sum(r.waiting) as bigint) as waiting,"
+        " max(case when r.waiting > 0 then date_diff('day',"
+        " r.provisional_release, cast($day as date)) end) as oldest,"
+        " cast(sum(r.provisional) as bigint) as provisional,"
+        " count(distinct r.site) as pooled_from"
+        f" from rollup_provisional as r join {SCOPE} as s on r.site = s.site"
+        f" left join product as p on r.product = p.product where {where}"
+        " group by all order by all",
+        {
+            **scope(snapshot, viewer, filters).parameters,
+            **parameters,
+            "day": snapshot.as_of,
+        },
+    )
+    return disclose(snapshot, viewer, answer, ("waiting",), ("oldest", "provisional"))
 
 
 def histogram(

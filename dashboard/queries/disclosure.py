@@ -86,6 +86,27 @@ def scope(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> Scope:
     return Scope(tuple(s for s, _ in kept), tuple(shown for _, shown in kept))
 
 
+def headed(
+    snapshot: Snapshot, viewer: Viewer, filters: Filters, by: Sequence[str]
+) -> Scope:
+    """The scope with regions as headings where `by` names them, else as it is.
+
+    A pool stays the pool it is, and a site stays itself in its own eyes: its region
+    would be none but itself.
+    """
+    found = scope(snapshot, viewer, filters)
+    if "region" not in by or viewer.role == "site":
+        return found
+    regions = dict(
+        snapshot.rows("select site, coalesce(region, '-') from site").iter_rows()
+    )
+    shown = (
+        s if s in POOLS else regions[site]
+        for site, s in zip(found.site, found.shown, strict=True)
+    )
+    return Scope(found.site, tuple(shown))
+
+
 def disclose(
     snapshot: Snapshot,
     viewer: Viewer,
@@ -112,6 +133,51 @@ def disclose(
         *(pl.when(~hidden).then(_rounded(c, rounding)).alias(c) for c in counts),
         *(pl.when(~hidden).then(pl.col(c)).alias(c) for c in beside),
     ).drop("pooled_from")
+
+
+def parted(
+    snapshot: Snapshot, viewer: Viewer, parts: pl.DataFrame, by: Sequence[str]
+) -> pl.DataFrame:
+    """Rows by site under the heading of the total they are part of, pools marked."""
+    pool = pl.col("site").is_in([*POOLS])
+    heading = pl.lit("network")
+    if "region" in by:
+        found = headed(snapshot, viewer, Filters(), by)
+        named = dict(zip(found.site, found.shown, strict=True))
+        heading = pl.when(pool).then("site").otherwise(pl.col("site").replace(named))
+    return parts.with_columns(pool.alias("pool"), heading.alias("site"))
+
+
+def withheld(
+    totals: pl.DataFrame, parts: pl.DataFrame, keys: list[str], columns: Sequence[str]
+) -> pl.DataFrame:
+    """The totals without those from which a viewer could subtract what it sees.
+
+    `parts` are the headings that a total (by `keys`) is made of. It goes when one of
+    them alone is held back, or when the pool is.
+    """
+    hidden = pl.col("state") == SUPPRESSED
+    telling = (
+        parts.with_columns(hidden=hidden, pool=hidden & pl.col("pool"))
+        .group_by(keys)
+        .agg(
+            pl.col("reason").filter("hidden").first().alias("why"),
+            ((pl.col("hidden").sum() == 1) | pl.col("pool").any()).alias("telling"),
+        )
+        .filter("telling")
+    )
+    why = pl.col("why").is_not_null()
+    return (
+        totals.join(
+            telling, on=keys, how="left", nulls_equal=True, maintain_order="left"
+        )
+        .with_columns(
+            *(pl.when(~why).then(pl.col(c)).alias(c) for c in columns),
+            pl.when(why).then(pl.lit(SUPPRESSED)).otherwise("state").alias("state"),
+            pl.coalesce("why", "reason").alias("reason"),
+        )
+        .drop("why", "telling")
+    )
 
 
 def _marked(

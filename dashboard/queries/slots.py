@@ -18,8 +18,12 @@ from dashboard.queries.disclosure import (
     FEWEST_POOLED,
     POOLS,
     SCOPE,
+    SUPPRESSED,
+    audience_rule,
     disclose,
-    scope,
+    headed,
+    parted,
+    withheld,
 )
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
@@ -30,7 +34,7 @@ _PERIOD_DAYS = {"week": 7, "month": 31, "quarter": 92, "year": 366}
 _GROUPS = {
     "site": "d.shown",
     "resource": "d.resource",
-    "cause": "l.reason",
+    "cause": "c.reason",
     "week": "d.week",
     "month": "cast(date_trunc('month', d.week) as date)",
     "quarter": "cast(date_trunc('quarter', d.week) as date)",
@@ -61,7 +65,7 @@ _SUMS = ", ".join(
     for c in ("theoretical", "staffed", "booked", "used")
 )
 # A viewer may subtract what it sees by name: the rest of a total has to be a pool.
-_POOLED = (
+POOLED = (
     "coalesce(nullif(count(distinct case when d.shown in"
     f" {tuple(POOLS)} then d.site end), 0),"
     f" {FEWEST_POOLED})"
@@ -72,7 +76,7 @@ _COVERAGE = (
     " count(distinct case when d.spoke is null or d.spoke < cast($fresh as date)"
     " then d.site end) as silent, max(d.spoke) as last_week,"
     " date_diff('day', max(d.spoke) + 6, cast($day as date)) as age,"
-    f" {_POOLED} as pooled_from"
+    f" {POOLED} as pooled_from"
 )
 
 
@@ -87,7 +91,7 @@ def slot_use(
 
     `silent` of `sites` have not reported for longer than was agreed; `last_week` is
     the newest week of the group, `age` the days since its end. A group without `site`
-    sums the whole network.
+    or `region` sums the whole network.
     """
     return _weekly(viewer, filters, (by, resource, weeks), _SUMS, "", _TAKEN)
 
@@ -119,55 +123,70 @@ def slot_starts(
 
 
 def slots_lost(
-    viewer: Viewer, filters: Filters, by: Sequence[str] = ("site", "cause")
+    viewer: Viewer,
+    filters: Filters,
+    by: Sequence[str] = ("site", "cause"),
+    weeks: int = WEEKS,
 ) -> pl.DataFrame:
     """Slots lost by cause, the contract's `reason`; groups without a loss have no row.
 
     A lost slot is nobody's treatment, so the count is never held back, but a pool of
-    too few sites is.
+    too few sites is: of those that could have lost one, not of those that did.
     """
-    join = " join loss as l on l.site = d.site and l.week = d.week"
-    join += " and l.resource = d.resource"
-    asked = (by, "slot", WEEKS)
+    join = (
+        " cross join (select distinct reason from loss) as c left join loss as l"
+        " on l.site = d.site and l.week = d.week and l.resource = d.resource"
+        " and l.reason = c.reason"
+    )
+    asked = (by, "slot", weeks)
     frame = _weekly(viewer, filters, asked, "sum(l.lost) as lost", join, ())
-    groups = [b for b in by if b != "site"]
-    return frame.select("site", *groups, "lost", "state", "reason")
+    groups = [b for b in by if b not in ("site", "region")]
+    return frame.select("site", *groups, "lost", "state", "reason").filter(
+        (pl.col("lost") > 0) | (pl.col("state") == SUPPRESSED)
+    )
 
 
-def slots_ahead(
+def queue_weekly(
+    viewer: Viewer,
+    filters: Filters,
+    by: Sequence[str] = ("site", "week"),
+    weeks: int = WEEKS,
+) -> pl.DataFrame:
+    """Orders `waiting` in each week; none where a site that reported left it out."""
+    told = "r.used is not null and r.waiting is null"
+    sums = (
+        f"case when bool_or({told}) then null else cast(sum(r.waiting) as bigint) end"
+        " as waiting"
+    )
+    return _weekly(viewer, filters, (by, "slot", weeks), sums, "", ("waiting",))
+
+
+def narrowest(
     viewer: Viewer, filters: Filters, by: Sequence[str] = ("site",)
 ) -> pl.DataFrame:
-    """Slots staffed and booked from the network's week on, for RECENT weeks.
+    """In how many weeks each resource alone could carry the fewest starts of a site.
 
-    `reported` counts the site-weeks with a booking figure, `expected` those asked for.
+    `narrowest` of `told`, the site-weeks for which two resources or more were stated;
+    a week in which two carry the same counts for neither, and one in which none but one
+    carries anything for nobody. Weeks are nobody's treatment.
     """
-    snapshot = current()
-    first = _monday(snapshot.as_of)
-    place = "d.shown" if "site" in by else "'network'"
-    groups = ", ".join(f"{_GROUPS[g]} as {g}" for g in by if g != "site")
-    answer = snapshot.rows(
-        "with due as (select s.site, s.shown, cast(w.week as date) as week"
-        f" from {SCOPE} as s join site as st on s.site = st.site,"
-        " (select unnest(generate_series(cast($first as timestamp),"
-        " cast($last as timestamp), interval 7 day)) as week) as w"
-        " where st.stage not in ('pre_gmp', 'closed')"
-        " and st.kind <> 'testing_laboratory')"
-        f" select {place} as site{', ' * bool(groups)}{groups},"
-        " sum(case when r.booked is not null then r.staffed end) as staffed,"
-        " sum(r.booked) as booked, count(r.booked) as reported,"
-        f" count(*) as expected, {_POOLED} as pooled_from"
-        " from due as d left join capacity as r on r.site = d.site"
-        " and r.week = d.week and r.resource = 'slot' group by all order by all",
-        {
-            **scope(snapshot, viewer, filters).parameters,
-            "first": first,
-            "last": first + timedelta(weeks=RECENT - 1),
-        },
+    least = (
+        " left join (select site, week, arg_min(resource, staffed) as resource,"
+        " min(staffed, 2) as two from capacity where resource <> 'slot'"
+        " and staffed is not null and used is not null group by all) as m"
+        " on m.site = d.site and m.week = d.week and d.resource <> 'slot'"
     )
-    return disclose(snapshot, viewer, answer, ("booked",), ("staffed",))
+    told = f"{_KNOWN} and m.two[2] > 0"
+    sums = (
+        f"count(*) filter ({told}) as told, count(*) filter ({told}"
+        " and m.resource = d.resource and m.two[1] < m.two[2]) as narrowest"
+    )
+    asked = ((*by, "resource"), None, WEEKS)
+    frame = _weekly(viewer, filters, asked, sums, least, ())
+    return frame.filter(pl.col("resource") != "slot")
 
 
-def queue(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+def queue(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
     """Orders `waiting` in each site's last reported week, and its latest rate of use.
 
     `used` sums RECENT weeks up to the network's day, `heard` site-weeks being known.
@@ -175,7 +194,7 @@ def queue(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     patients, so both counts are held back together.
     """
     snapshot = current()
-    window = _window(snapshot, Filters(), RECENT)
+    recent = window(snapshot, Filters(), RECENT)
     answer = snapshot.rows(
         f"{_DUE}, late as (select site, max(week) as week from capacity"
         " where resource = 'slot' and waiting is not null"
@@ -188,35 +207,18 @@ def queue(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         " left join capacity as r on r.site = d.site and r.week = d.week"
         " and r.resource = d.resource left join late on late.site = d.site"
         " group by all order by all",
-        {**scope(snapshot, viewer, filters).parameters, **window, "resource": "slot"},
-    )
-    return disclose(snapshot, viewer, answer, ("waiting", "used"))
-
-
-def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Batches released provisionally without a final decision, by heading.
-
-    `oldest` is the days since the first of their provisional releases; `due` all that
-    were ever released provisionally. A site with none has the state zero.
-    """
-    snapshot = current()
-    where, parameters = conditions(replace(filters, start=None, end=None))
-    answer = snapshot.rows(
-        "select s.shown as site, cast(sum(r.waiting) as bigint) as waiting,"
-        " max(case when r.waiting > 0 then date_diff('day',"
-        " r.provisional_release, cast($day as date)) end) as oldest,"
-        " cast(sum(r.provisional) as bigint) as provisional,"
-        " count(distinct r.site) as pooled_from"
-        f" from rollup_provisional as r join {SCOPE} as s on r.site = s.site"
-        f" left join product as p on r.product = p.product where {where}"
-        " group by all order by all",
         {
-            **scope(snapshot, viewer, filters).parameters,
-            **parameters,
-            "day": snapshot.as_of,
+            **headed(snapshot, viewer, filters, (by,)).parameters,
+            **recent,
+            "resource": "slot",
         },
     )
-    return disclose(snapshot, viewer, answer, ("waiting",), ("oldest", "provisional"))
+    counts = ("waiting", "used")
+    shown = disclose(snapshot, viewer, answer, counts)
+    if by == "site" or audience_rule(snapshot, viewer)[0] <= 1:
+        return shown
+    over = parted(snapshot, viewer, queue(viewer, filters), (by,))
+    return withheld(shown, over, ["site"], counts)
 
 
 def _weekly(
@@ -230,44 +232,59 @@ def _weekly(
 ) -> pl.DataFrame:
     snapshot = current()
     by, resource, weeks = asked
-    place = "d.shown" if "site" in by else "'network'"
+    keys = [g for g in by if g not in ("site", "region")]
+    place = "d.shown" if {"site", "region"} & {*by} else "'network'"
     groups = [f"{place} as site"]
-    groups += [f"{_GROUPS[g]} as {g}" for g in by if g != "site"]
+    groups += [f"{_GROUPS[g]} as {g}" for g in keys]
     answer = snapshot.rows(
         f"{_DUE} select {', '.join(groups)}, {sums}, {_COVERAGE}"
         " from due as d left join capacity as r on r.site = d.site"
         f" and r.week = d.week and r.resource = d.resource{join}"
         " group by all order by all",
         {
-            **scope(snapshot, viewer, filters).parameters,
-            **_window(snapshot, filters, weeks),
+            **headed(snapshot, viewer, filters, by).parameters,
+            **window(snapshot, filters, weeks),
             **(parameters or {}),
             "resource": resource,
         },
     )
     beside = [c for c in _BESIDE if c in answer.columns]
-    return disclose(snapshot, viewer, answer, counts, beside)
+    shown = disclose(snapshot, viewer, answer, counts, beside)
+    if "site" in by or audience_rule(snapshot, viewer)[0] <= 1:
+        return shown
+    one_by_one = (("site", *keys), resource, weeks)
+    parts = _weekly(viewer, filters, one_by_one, sums, join, counts, parameters)
+    over = parted(snapshot, viewer, parts, by)
+    return withheld(shown, over, ["site", *keys], [*counts, *beside])
 
 
-def _window(snapshot: Snapshot, filters: Filters, weeks: int) -> dict[str, object]:
+def window(snapshot: Snapshot, filters: Filters, weeks: int) -> dict[str, object]:
     """The first and last full week asked for, and since when silence is too long."""
     day = snapshot.as_of
-    last = _monday(day - timedelta(days=6))
+    last = monday(day - timedelta(days=6))
     first = last - timedelta(weeks=weeks - 1)
     if filters.end:
-        last = min(last, _monday(_month_end(filters.end)))
+        last = min(last, monday(_month_end(filters.end)))
     if filters.start or filters.end:
         start = date.fromisoformat(f"{filters.start or '1990-01'}-01")
-        first = _monday(start + timedelta(days=6))
-    rule = snapshot.rules["reporting"]
-    agreed = _PERIOD_DAYS[str(rule.get("period", "month"))] + int(
-        str(rule.get("days", 14))
-    )
-    fresh = day - timedelta(days=agreed + 6)
+        first = monday(start + timedelta(days=6))
+    fresh = day - timedelta(days=_silence(snapshot) + 6)
     return {"first": first, "last": last, "fresh": fresh, "day": day}
 
 
-def _monday(day: date) -> date:
+def _silence(snapshot: Snapshot) -> int:
+    rule = snapshot.rules["reporting"]
+    period = _PERIOD_DAYS[str(rule.get("period", "month"))]
+    return period + int(str(rule.get("days", 14)))
+
+
+def agreed_silence() -> int:
+    """The days after which a site that said nothing has no current figure."""
+    return _silence(current())
+
+
+def monday(day: date) -> date:
+    """The Monday of the day's week."""
     return day - timedelta(days=day.weekday())
 
 

@@ -87,12 +87,14 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "losses": queries.losses,
     "measured": lambda v, f: queries.measured(v, f, "viability"),
     "milestones": queries.milestones,
+    "narrowest": queries.narrowest,
     "nominal_use": queries.nominal_use,
     "order_days": lambda v, f: queries.order_days(v, f, ("site", "first_attempt")),
     "orders": lambda v, f: queries.orders(v, f, ("site", "attempts")),
     "orders_waiting": queries.orders_waiting,
     "parameters": queries.parameters,
     "queue": queries.queue,
+    "queue_weekly": queries.queue_weekly,
     "rejects": queries.rejects,
     "replayed": lambda v, f: queries.replayed(v, f, "car-t-cd19", {}),
     "reports": queries.reports,
@@ -112,7 +114,8 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
     "DRAFT_COUNTS", "Draft", "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under",
-    "NoSnapshotError", "about", "agreed_completeness", "answering_from",
+    "NoSnapshotError", "about", "agreed_completeness", "agreed_silence",
+    "answering_from",
     "audience_rule", "cohorts", "current", "previous", "products", "runs",
 }  # fmt: skip
 COUNTED = {

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from dashboard.analysis import capacity as computed
 from dashboard.filters import Filters
-from dashboard.pages import _lost, _queue, capacity
+from dashboard.pages import _ahead, _lost, _map, _queue, capacity
 from dashboard.viewer import Viewer
 from etl.demo.truth import truths
 from etl.demo.world import TODAY, World
@@ -187,10 +188,10 @@ def test_pre_gmp_capacity_is_coming_and_in_no_other_figure(lead: Viewer) -> None
         _lost.lost(lead, Filters()),
         _queue.waiting(lead, Filters()),
         _queue.nominal(lead, Filters()),
-        _queue.ahead(lead, Filters()),
+        _ahead.ahead(lead, Filters()),
     ):
         assert "skanelund" not in set(frame["site"])
-    shown = row(capacity.places(lead, Filters()), "skanelund")
+    shown = row(_map.places(lead, Filters()), "skanelund")
     assert shown["state"] == "not_applicable"
     assert "coming" in str(shown["reason"])
 
@@ -198,10 +199,12 @@ def test_pre_gmp_capacity_is_coming_and_in_no_other_figure(lead: Viewer) -> None
 def test_each_period_says_its_coverage_and_thin_ones_have_no_figure(
     lead: Viewer,
 ) -> None:
-    frame = capacity.over_time(lead, Filters())
+    monthly = Filters().option("per", "month")
+    frame = capacity.over_time(lead, monthly)
     last = frame.row(-1, named=True)
     assert (last["reported"], last["expected"]) == (42, 44)
-    silent = capacity.over_time(lead, Filters(site=("cheviotdale",)))
+    assert (last["last_week"], last["age"]) == (LAST, 1)
+    silent = capacity.over_time(lead, replace(monthly, site=("cheviotdale",)))
     assert silent["used"][-1] is None
     assert silent["state"][-1] == "not_reported"
     assert "of 2 site-weeks" in silent["reason"][-1]
@@ -212,25 +215,25 @@ def test_without_bookings_the_weeks_to_come_are_not_zero(
 ) -> None:
     none = altered(demo, tmp_path, "delete from capacity where used is null")
     with none.asked_by(LEAD):
-        frame = _queue.ahead(LEAD, Filters())
+        frame = _ahead.ahead(LEAD, Filters())
     assert set(frame["state"]) == {"not_reported"}
     assert frame["booked"].null_count() == frame.height
-    assert "none can be shown" in _queue._ahead_said(frame)
+    assert "none can be shown" in _ahead._ahead_said(frame)
 
 
 def test_bookings_of_the_next_twelve_weeks_are_summed_with_their_coverage(
     world: World, lead: Viewer
 ) -> None:
-    frame = _queue.ahead(lead, Filters())
+    frame = _ahead.ahead(lead, Filters())
     for site, weeks_told in (("llobrera", 12), ("padanella", 8)):
         mine = [r for r in weeks(world, site) if r["week"] >= TODAY]
         booked, staffed = (sum(r[c] for r in mine) for c in ("booked", "staffed"))
         shown = row(frame, site)
         assert (shown["booked"], shown["staffed"]) == (booked, staffed)
         assert shown["share"] == pytest.approx(booked / staffed)
-        assert (shown["reported"], shown["expected"]) == (weeks_told, 12)
+        assert (shown["reported"], shown["expected_weeks"]) == (weeks_told, 12)
         assert row(capacity.by_site(lead, Filters()), site)["last_week"] == LAST
-    assert "staffed slots of the next twelve weeks" in _queue._ahead_said(frame)
+    assert "staffed slots of the next twelve weeks" in _ahead._ahead_said(frame)
 
 
 def test_a_week_without_a_staffed_slot_has_no_utilisation() -> None:
@@ -251,9 +254,9 @@ def test_no_other_site_is_named_to_who_may_not_know_it(
 ) -> None:
     others = {part.member.slug for part in world.parts} - {viewer.site}
     with ask(viewer):
-        cards = (*_lost.CARDS, *_queue.CARDS)
+        cards = (*_lost.CARDS, *_queue.CARDS, *_map.CARDS, *_ahead.CARDS)
         frames = [card.frame(viewer, Filters()) for card in cards]
         frames += [capacity.by_site(viewer, Filters())]
-        frames += [capacity.places(viewer, Filters())]
+        frames += [_map.places(viewer, Filters())]
     for frame in frames:
         assert not others & set(frame["site"])
