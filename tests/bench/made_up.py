@@ -166,6 +166,7 @@ def send(
 def _said(number: int, size: int) -> Iterator[tuple[str, pl.DataFrame]]:
     batches = _batches(number, size)
     yield "criterion", _criteria(number)
+    yield "demand", _orders(batches, size)
     yield "batch", _lives(batches, size)
     yield "release", _releases(batches, size)
     yield "result", _results(number, batches, number)
@@ -217,6 +218,19 @@ def _lives(batches: np.ndarray, size: int) -> pl.DataFrame:
         attempt=pl.lit("1"),
         doses_made=pl.lit("1"),
         _ref=pl.format("record {}", "batch"),
+    )
+
+
+def _orders(batches: np.ndarray, size: int) -> pl.DataFrame:
+    said = {
+        "order_key": _named(batches),
+        "product": _pick(PRODUCTS, batches, 1),
+        "ordered": _days(batches, size, -20),
+        "collected": _days(batches, size, 0),
+        "closed": _days(batches, size, 24),
+    }
+    return pl.DataFrame(said).with_columns(
+        close_reason=pl.lit("treated"), _ref=pl.format("record {}", "order_key")
     )
 
 
