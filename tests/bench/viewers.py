@@ -1,0 +1,262 @@
+"""Many viewers at once while runs publish: errors, pages a second, times, memory.
+
+Run it: `python -m tests.bench.viewers [--viewers 200] [--seconds 90] [--workers N]
+[--batches 10000]`. Three processes beside this one: `pocnet serve` of a made-up network;
+a run that corrects 300 results and publishes every ten seconds; and the viewers, each
+with a role of its own, who open a page every 15 seconds. A page is what a browser asks
+for whose cache holds the styles and scripts: the page itself, its layout, its
+callbacks, then its content. A content with a figure that could not be made is an error.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from tests.bench.made_up import SITES, MadeUp, changed, made_up, slug
+from tests.serving import free_port, serving_command
+
+ROOT = Path(__file__).parents[2]
+EVERY, PUBLISHED_EVERY, CORRECTED = 15.0, 10.0, 300
+COOKIE = "pocnet_viewer"
+GOAL = 300
+PAGES = ("/", "/throughput", "/failures", "/turnaround", "/harmonisation", "/capacity",
+         "/quality", "/over-time", "/replay", "/remanufacture")  # fmt: skip
+ROLES = (
+    "lead", "public", *(f"authority:ES-R{n}" for n in range(6)),
+    *(f"site:{slug(n)}" for n in range(SITES)),
+)  # fmt: skip
+FAILED = "could not be made"
+
+
+def publishing(made: MadeUp) -> None:
+    """Publish at once, then every ten seconds, saying how long each run took."""
+    from etl.build import build
+    from etl.publish import publish
+    from etl.run import edition
+    from etl.store import Warehouse
+
+    network, data = made.network(), made.folder / "data"
+    hour = 0
+    while True:
+        began = time.perf_counter()
+        if hour:
+            changed(made, CORRECTED, hour)
+        with Warehouse(data / "warehouse.duckdb") as warehouse:
+            with warehouse.run(datetime.now(UTC)) as run:
+                odd = build(warehouse, made.archive, network, run, kept=False)
+                warehouse.finish(run, odd)
+            publish(warehouse, edition(network), run, data / "snapshots")
+        took = time.perf_counter() - began
+        print(json.dumps({"run": run, "seconds": took}), flush=True)
+        time.sleep(max(0.0, PUBLISHED_EVERY - took))
+        hour += 1
+
+
+class Viewers:
+    """So many viewers who open pages for so many seconds; all from one process."""
+
+    def __init__(self, url: str, viewers: int, seconds: float) -> None:
+        self.url, self.viewers, self.seconds = url, viewers, seconds
+        self.pages: list[float] = []
+        self.requests: list[float] = []
+        self.errors: list[str] = []
+
+    async def look(self) -> dict[str, Any]:
+        began, spent = time.perf_counter(), time.process_time()
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        async with httpx.AsyncClient(
+            base_url=self.url, timeout=60, limits=limits
+        ) as client:
+            asked = (await client.get("/_dash-dependencies")).json()
+            content = content_of(asked)
+            until = began + self.seconds
+            await asyncio.gather(
+                *(self._one(client, content, n, until) for n in range(self.viewers))
+            )
+        took = time.perf_counter() - began
+        return {
+            "seconds": took,
+            "cpu": time.process_time() - spent,
+            "pages": self.pages,
+            "requests": self.requests,
+            "errors": self.errors,
+        }
+
+    async def _one(
+        self, client: httpx.AsyncClient, content: dict[str, Any], n: int, until: float
+    ) -> None:
+        draw = random.Random(n)
+        await asyncio.sleep(draw.uniform(0, EVERY))
+        headers = {"Cookie": f"{COOKIE}={ROLES[n % len(ROLES)]}"}
+        while (began := time.perf_counter()) < until:
+            await self._open(client, headers, content, draw.choice(PAGES))
+            self.pages.append(time.perf_counter() - began)
+            await asyncio.sleep(max(0.0, began + EVERY - time.perf_counter()))
+
+    async def _open(
+        self,
+        client: httpx.AsyncClient,
+        headers: dict[str, str],
+        content: dict[str, Any],
+        path: str,
+    ) -> None:
+        def get(place: str) -> httpx.Request:
+            return client.build_request("GET", place, headers=headers)
+
+        await self._ask(client, get(path))
+        await asyncio.gather(
+            self._ask(client, get("/_dash-layout")),
+            self._ask(client, get("/_dash-dependencies")),
+        )
+        inputs = [
+            {**each, "value": {"pathname": path, "search": ""}[each["property"]]}
+            if each["property"] in ("pathname", "search")
+            else each
+            for each in content["inputs"]
+        ]
+        said = {**content, "inputs": inputs}
+        await self._ask(
+            client,
+            client.build_request(
+                "POST", "/_dash-update-component", headers=headers, json=said
+            ),
+        )
+
+    async def _ask(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
+        began = time.perf_counter()
+        try:
+            answer = await client.send(request)
+        except httpx.HTTPError as error:
+            self.errors.append(f"{request.url.path}: {type(error).__name__}")
+            return
+        self.requests.append(time.perf_counter() - began)
+        if answer.status_code >= 400:
+            self.errors.append(f"{request.url.path}: {answer.status_code}")
+        elif FAILED in answer.text:
+            self.errors.append(f"{request.url.path}: {FAILED}")
+
+
+def content_of(asked: list[dict[str, Any]]) -> dict[str, Any]:
+    """The callback that brings a page's content, as a browser would ask for it."""
+    (whole,) = (c for c in asked if "_pages_content.children" in c["output"])
+    inputs = [
+        {**e, "property": e["property"].removesuffix("_")} for e in whole["inputs"]
+    ]
+    outputs = [
+        dict(zip(("id", "property"), part.rsplit(".", 1), strict=True))
+        for part in whole["output"].strip(".").split("...")
+    ]
+    return {
+        "output": whole["output"],
+        "outputs": outputs,
+        "inputs": whole["inputs"],
+        "changedPropIds": [f"{each['id']}.{each['property']}" for each in inputs],
+        "state": [],
+    }
+
+
+def resident(port: int) -> list[float]:
+    """MB resident of each process that serves: the command's and those it began."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            family = (place / "stat").read_text().rsplit(")", 1)[1].split()
+            if str(port).encode() in words or _parent_serves(int(family[1]), port):
+                lines = (place / "status").read_text().splitlines()
+                (held,) = (x for x in lines if x.startswith("VmRSS"))
+                found.append(int(held.split()[1]) / 1024)
+    return sorted(found, reverse=True)
+
+
+def _parent_serves(parent: int, port: int) -> bool:
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
+        return str(port).encode() in words
+    return False
+
+
+@contextlib.contextmanager
+def going_on(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.bench.viewers", *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def bench(arguments: argparse.Namespace, folder: Path) -> None:
+    made = made_up(folder, arguments.batches)
+    port = free_port()
+    serve = [sys.executable, "-m", "dashboard.cli", "serve", str(folder)]
+    serve += ["--port", str(port)]
+    if arguments.workers > 1:
+        serve += ["--workers", str(arguments.workers)]
+    with going_on(["--publish", str(folder), str(made.size)]) as publisher:
+        assert publisher.stdout
+        publisher.stdout.readline()
+        with serving_command(serve, port, ROOT) as url:
+            look = ["--look", url, str(arguments.viewers), str(arguments.seconds)]
+            with going_on(look) as viewers:
+                said, _ = viewers.communicate()
+            report(json.loads(said), resident(port))
+        publisher.terminate()
+        runs = [json.loads(each)["seconds"] for each in publisher.stdout]
+    print(f"Published {len(runs)} times meanwhile, {np.mean(runs):.1f} s each.")
+
+
+def report(told: dict[str, Any], held: list[float]) -> None:
+    took, cpu = told["seconds"], told["cpu"]
+    for name in ("pages", "requests"):
+        spent = 1000 * np.array(told[name])
+        p50, p95, p99 = np.percentile(spent, (50, 95, 99))
+        print(
+            f"{len(spent):,} {name}, {len(spent) / took:.1f} a second: median "
+            f"{p50:,.0f} ms, p95 {p95:,.0f} ms, p99 {p99:,.0f} ms (goal {GOAL})"
+        )
+    print(f"{len(told['errors'])} errors {sorted(set(told['errors']))[:5]}")
+    print(f"The viewers' own process used {100 * cpu / took:.0f} % of a core.")
+    print("Each serving process holds " + ", ".join(f"{m:,.0f}" for m in held) + " MB.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--viewers", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=90)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--batches", type=int, default=10_000)
+    parser.add_argument("--publish", nargs=2)
+    parser.add_argument("--look", nargs=3)
+    arguments = parser.parse_args()
+    if arguments.publish:
+        folder, size = arguments.publish
+        publishing(MadeUp(Path(folder), int(size)))
+    elif arguments.look:
+        url, viewers, seconds = arguments.look
+        look = Viewers(url, int(viewers), float(seconds)).look()
+        print(json.dumps(asyncio.run(look)))
+    else:
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        with tempfile.TemporaryDirectory() as temporary:
+            bench(arguments, Path(temporary) / "network")
+
+
+if __name__ == "__main__":
+    main()
