@@ -30,6 +30,8 @@ from etl.settings_access import SignIn
 
 # Who is being answered when the service is ended gets this long, in seconds.
 GRACE = 10
+# Where the first of several processes tells the others whose network it is.
+FOLDER = "POCNET_SERVED_FOLDER"
 
 
 def application(folder: Path, environ: Mapping[str, str] | None = None) -> FastAPI:
@@ -60,33 +62,67 @@ def serve(
 ) -> None:
     """Answer until interrupted; who is being answered then is answered to the end.
 
-    ConfigError for a host that others can reach where nobody signs in, because whoever
-    opens the dashboard there would see everything. Also for a folder that is no
-    network and for a port that is taken. A `demo` is shown to this machine alone.
+    ConfigError as of `assert_servable`. A `demo` is shown to this machine alone.
     """
-    if not (folder / NETWORK_FILE).is_file():
-        raise ConfigError(
-            f"{folder} holds no {NETWORK_FILE}. Name the network's folder, or make "
-            "one with `pocnet init DIR` or `pocnet demo`."
-        )
     environ = None if demo else os.environ
-    access = Access() if environ is None else read_access(folder, environ)
-    free_port(host, port, everywhere=access.sign_in is not None)
+    assert_servable(folder, host, port, environ)
     log.begin()
     app = application(folder, environ)
     if metrics:
         visits = monitoring.Visits(folder, shell.template)
         monitoring.answer(visits.registry, metrics)
         app.add_middleware(monitoring.Timed, visits=visits)
+    answer(app, host, port)
+
+
+def side_by_side(folder: Path, host: str, port: int, workers: int) -> None:
+    """Answer with several processes, since Python computes on one core only.
+
+    What people write and who has signed in lies in databases, so any of them may
+    answer anybody. One that dies is begun again. ConfigError as of `assert_servable`.
+    """
+    assert_servable(folder, host, port, os.environ)
+    log.begin()
+    os.environ[FOLDER] = str(folder.resolve())
+    answer("dashboard.service:one_of_several", host, port, workers)
+
+
+def one_of_several() -> FastAPI:
+    """The application of one of the processes that another one began."""
+    log.begin()
+    return application(Path(os.environ[FOLDER]), os.environ)
+
+
+def answer(app: FastAPI | str, host: str, port: int, workers: int = 1) -> None:
+    """Answer with an application, or with several made by the function of a name."""
     log.say(f"Dashboard: http://{_written(host)}:{port}  (Ctrl-C ends it)")
     uvicorn.run(
         app,
+        factory=isinstance(app, str),
+        workers=workers,
         host=host,
         port=port,
         log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=GRACE,
     )
+
+
+def assert_servable(
+    folder: Path, host: str, port: int, environ: Mapping[str, str] | None
+) -> None:
+    """ConfigError for a folder that is no network and for a port that is taken.
+
+    Also for a host that others can reach where nobody signs in, because whoever opens
+    the dashboard there would see everything.
+    """
+    if not (folder / NETWORK_FILE).is_file():
+        raise ConfigError(
+            f"{folder} holds no {NETWORK_FILE}. Name the network's folder, or make "
+            "one with `pocnet init DIR` or `pocnet demo`."
+        )
+    access = Access() if environ is None else read_access(folder, environ)
+    free_port(host, port, everywhere=access.sign_in is not None)
 
 
 def reception_desk(

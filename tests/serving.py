@@ -79,7 +79,7 @@ def serving_command(
             process.terminate()
 
 
-def _wait(url: str, alive: object, seconds: float = 60) -> None:
+def _wait(url: str, alive: object, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while callable(alive) and alive() and time.monotonic() < end:
         try:

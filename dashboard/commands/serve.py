@@ -17,8 +17,25 @@ from dashboard.commands import EXIT_CODES, folder_argument, metrics_option, port
 )
 @port_option
 @metrics_option
-def command(folder: Path, host: str, port: int, metrics: str | None) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that answer side by side: one a core for many viewers.",
+)
+def command(
+    folder: Path, host: str, port: int, metrics: str | None, workers: int
+) -> None:
     """Show the network's dashboard in a browser."""
-    from dashboard.service import serve
+    from dashboard.service import serve, side_by_side
 
-    serve(folder, host, port, metrics)
+    if workers == 1:
+        serve(folder, host, port, metrics)
+    elif metrics:
+        raise click.UsageError(
+            "Each of several processes would count for itself only: leave out "
+            "--metrics or --workers."
+        )
+    else:
+        side_by_side(folder, host, port, workers)

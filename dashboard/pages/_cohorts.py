@@ -39,7 +39,7 @@ def cohorts(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
         "none": "within the paper's own limits",
     }
     verdict = pl.col("flagged").replace_strict(
-        words, default="the paper's only stratum"
+        words, default="the paper's only stratum", return_dtype=pl.String
     )
     return intervals.proportions(whole).with_columns(
         verdict.alias("verdict"),

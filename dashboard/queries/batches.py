@@ -130,7 +130,7 @@ def grouped(
     condition, parameters = conditions(filters)
     behind = dict.fromkeys(("site", "product", *_BEHIND.findall(groups)))
     kept = ", ".join(f"r.{c}" for c in behind)
-    return snapshot.rows(
+    return snapshot.counts(
         f"with r as (select {kept}, {sums} from {table} as r"
         " left join product as p on r.product = p.product"
         f" where {where} and {condition} group by all)"
@@ -197,9 +197,10 @@ def _every_site(
 ) -> pl.DataFrame:
     """`frame` with a row for each named site, also where there is nothing to count."""
     named = scope(snapshot, viewer, filters).named
-    facts = snapshot.rows(
+    facts = snapshot.counts(
         "select site, kind, stage, exists(select 1 from rollup_batch as r"
-        " where r.site = site.site) as reports from site"
+        " where r.site = site.site) as reports from site",
+        {},
     )
     missing = facts.filter(
         pl.col("site").is_in(named) & ~pl.col("site").is_in(frame["site"].to_list())

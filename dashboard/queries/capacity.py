@@ -71,7 +71,7 @@ def _flow(
     snapshot = current()
     grouped = tuple(dict.fromkeys(("site", *by)))
     groups = ", ".join(f"{_GROUPS[g]} as {g}" for g in grouped)
-    answer = snapshot.rows(
+    answer = snapshot.counts(
         f"select {groups}, {sums}, count(distinct r.site) as pooled_from"
         f" from {table} as r join {SCOPE} as s on r.site = s.site"
         " join site as st on r.site = st.site"
@@ -93,7 +93,7 @@ def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.Dat
     `oldest` is the number of days that the oldest of them has waited.
     """
     snapshot = current()
-    answer = snapshot.rows(
+    answer = snapshot.counts(
         "select s.shown as site, cast(sum(d.waiting) as bigint) as waiting,"
         " max(date_diff('day', d.ordered, cast($day as date))) as oldest,"
         " count(distinct d.site) as pooled_from"
@@ -114,7 +114,7 @@ def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.Dat
 def nominal_use(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Nominal capacity of each named site and its starts in the last twelve months."""
     snapshot = current()
-    answer = snapshot.rows(
+    answer = snapshot.counts(
         "select st.site, st.stage, st.nominal_capacity, coalesce(sum(r.started), 0)"
         " as started, 1 as pooled_from from site as st"
         " left join rollup_batch as r on r.site = st.site"

@@ -70,13 +70,9 @@ def scope(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> Scope:
     Filters choose among named sites only: a pool is always whole, otherwise two links
     that differ by one site would subtract to that site.
     """
-    members = snapshot.rows(
-        "select site, coalesce(region, '-') from site"
-        " where kind <> 'published' order by site"
-    )
     kept = [
         (site, shown)
-        for site, region in members.iter_rows()
+        for site, region in snapshot.members
         if (shown := heading(viewer, site, region)) in POOLS
         or (
             (not filters.site or site in filters.site)

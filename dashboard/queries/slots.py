@@ -195,7 +195,7 @@ def queue(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
     """
     snapshot = current()
     recent = window(snapshot, Filters(), RECENT)
-    answer = snapshot.rows(
+    answer = snapshot.counts(
         f"{_DUE}, late as (select site, max(week) as week from capacity"
         " where resource = 'slot' and waiting is not null"
         " and week <= cast($last as date) group by site)"
@@ -236,7 +236,7 @@ def _weekly(
     place = "d.shown" if {"site", "region"} & {*by} else "'network'"
     groups = [f"{place} as site"]
     groups += [f"{_GROUPS[g]} as {g}" for g in keys]
-    answer = snapshot.rows(
+    answer = snapshot.counts(
         f"{_DUE} select {', '.join(groups)}, {sums}, {_COVERAGE}"
         " from due as d left join capacity as r on r.site = d.site"
         f" and r.week = d.week and r.resource = d.resource{join}"

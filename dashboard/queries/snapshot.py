@@ -7,12 +7,12 @@ DuckDB process keeps answering from the first file that it opened under a name.
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import duckdb
@@ -21,6 +21,10 @@ import polars as pl
 from dashboard.viewer import current_request
 
 _KEPT = 2
+# Counts that one page asks for again and again, and the next viewer's page too.
+_REMEMBERED = 256
+Bound = Mapping[str, object]
+_Frozen = tuple[str, object]
 
 
 class NoSnapshotError(LookupError):
@@ -49,6 +53,24 @@ class Snapshot:
             answer: pl.DataFrame = cursor.sql(sql, params=params or None).pl()
             return answer
 
+    def counts(self, sql: str, parameters: Bound) -> pl.DataFrame:
+        """The answer to `sql` that is not long, remembered: the file never changes.
+
+        Whoever asks, the sites that may be spoken of stand in the parameters, and what
+        may be shown is decided afterwards, anew for every viewer.
+        """
+        return self._remembered(sql, tuple(map(_frozen, parameters.items()))).clone()
+
+    @cached_property
+    def _remembered(self) -> Callable[[str, tuple[_Frozen, ...]], pl.DataFrame]:
+        # One memory a snapshot, so that it goes when the snapshot does.
+        def answer(sql: str, bound: tuple[_Frozen, ...]) -> pl.DataFrame:
+            return self.rows(
+                sql, {k: [*v] if isinstance(v, tuple) else v for k, v in bound}
+            )
+
+        return lru_cache(maxsize=_REMEMBERED)(answer)
+
     @cached_property
     def meta(self) -> Mapping[str, str]:
         """What the run wrote about itself: run, built_at, as_of, network, versions."""
@@ -61,6 +83,15 @@ class Snapshot:
             return self.ruled_by.rules
         rules: Mapping[str, Mapping[str, object]] = json.loads(self.meta["config"])
         return rules
+
+    @cached_property
+    def members(self) -> tuple[tuple[str, str], ...]:
+        """Every member site with its region, in the order of their names."""
+        rows = self.rows(
+            "select site, coalesce(region, '-') from site"
+            " where kind <> 'published' order by site"
+        )
+        return tuple(rows.iter_rows())
 
     @property
     def as_of(self) -> date:
@@ -118,6 +149,12 @@ def answering_from(snapshot: Snapshot) -> Iterator[None]:
         yield
     finally:
         _instead.reset(token)
+
+
+def _frozen(bound: tuple[str, object]) -> _Frozen:
+    """A parameter as a value that can be compared, of its very type."""
+    name, value = bound
+    return name, tuple(value) if isinstance(value, list) else value
 
 
 def _opened(path: Path) -> Snapshot:

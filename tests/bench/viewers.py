@@ -1,8 +1,8 @@
 """Many viewers at once while runs publish: errors, pages a second, times, memory.
 
-Run it: `python -m tests.bench.viewers [--viewers 200] [--seconds 90] [--workers N]
-[--batches 10000]`. Three processes beside this one: `pocnet serve` of a made-up network;
-a run that corrects 300 results and publishes every ten seconds; and the viewers, each
+Run it: `python -m tests.bench.viewers [--viewers 200] [--seconds 90] [--workers 2]
+[--batches 10000]`. Beside this process are three: `pocnet serve` of a made-up network,
+a run that corrects 300 results and publishes every ten seconds, and the viewers, each
 with a role of its own, who open a page every 15 seconds. A page is what a browser asks
 for whose cache holds the styles and scripts: the page itself, its layout, its
 callbacks, then its content. A content with a figure that could not be made is an error.
@@ -33,8 +33,10 @@ ROOT = Path(__file__).parents[2]
 EVERY, PUBLISHED_EVERY, CORRECTED = 15.0, 10.0, 300
 COOKIE = "pocnet_viewer"
 GOAL = 300
-PAGES = ("/", "/throughput", "/failures", "/turnaround", "/harmonisation", "/capacity",
-         "/quality", "/over-time", "/replay", "/remanufacture")  # fmt: skip
+PAGES = (
+    *("/", "/throughput", "/failures", "/turnaround", "/harmonisation", "/capacity"),
+    *("/quality", "/over-time", "/replay", "/re-manufacture", "/why"),
+)
 ROLES = (
     "lead", "public", *(f"authority:ES-R{n}" for n in range(6)),
     *(f"site:{slug(n)}" for n in range(SITES)),
@@ -205,7 +207,8 @@ def going_on(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
 def bench(arguments: argparse.Namespace, folder: Path) -> None:
     made = made_up(folder, arguments.batches)
     port = free_port()
-    serve = [sys.executable, "-m", "dashboard.cli", "serve", str(folder)]
+    pocnet = str(Path(sys.executable).with_name("pocnet"))
+    serve = [pocnet, "serve", str(folder)]
     serve += ["--port", str(port)]
     if arguments.workers > 1:
         serve += ["--workers", str(arguments.workers)]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import queries
+from dashboard.viewer import Viewer
 from tests.dashboard.republishing import republished
 from tests.demo import LEAD, Demo
 
@@ -48,3 +49,43 @@ def test_a_network_that_never_published_says_so(tmp_path: Path) -> None:
     with pytest.raises(queries.NoSnapshotError, match="nothing was published"):
         queries.current(tmp_path)
     assert queries.about(tmp_path, LEAD).snapshot == "none"
+
+
+def test_what_is_remembered_is_no_other_viewers_and_no_other_snapshots(
+    demo: Demo, tmp_path: Path
+) -> None:
+    """Everybody asks the same in turn, and once more of a snapshot just opened."""
+    folder = tmp_path / "snapshots"
+    viewers = queries.about(demo.snapshots, LEAD).viewers
+    chosen = [v for v in viewers if v.role != "site"] + list(viewers[-4:])
+
+    def said(viewer: Viewer) -> list[list[tuple[object, ...]]]:
+        with demo.asked_by(viewer) as filters:
+            return [
+                queries.counts(viewer, filters, ("no_product",), by).rows()
+                for by in (("site",), ("product", "month"))
+            ]
+
+    first = {viewer: said(viewer) for viewer in chosen}
+    assert {viewer: said(viewer) for viewer in reversed(chosen)} == first
+    republished(demo, folder / "1.duckdb", {"public": {"threshold": 10_000}})
+    fresh = queries.current(folder)
+    for viewer in chosen:
+        with queries.answering_from(fresh):
+            alone = said(viewer)
+        if viewer.role == "public":
+            assert alone != first[viewer], "it has a threshold of its own"
+        else:
+            assert alone == first[viewer], viewer
+    assert first[chosen[0]] != first[Viewer("public")]
+
+
+def test_nobody_can_change_what_is_remembered(demo: Demo) -> None:
+    snapshot = queries.current(demo.snapshots)
+    ask = "select site, kind from site where site <> $none order by site"
+    before = snapshot.counts(ask, {"none": ""}).rows()
+    mine = snapshot.counts(ask, {"none": ""})
+    mine.columns = ["kind", "site"]
+    mine.insert_column(0, mine["kind"].alias("new"))
+    again = snapshot.counts(ask, {"none": ""})
+    assert (again.columns, again.rows()) == (["site", "kind"], before)
