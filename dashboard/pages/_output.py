@@ -20,19 +20,25 @@ def _today() -> date:
 def made(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """What came out at harvest by site and product: doses if allogeneic, else batches.
 
-    One allogeneic batch makes many doses, so batches alone would understate it.
+    One allogeneic batch makes many doses, so batches alone would understate it. Of
+    those, `released` were let go in the same period, whenever they were made.
     """
     frame = queries.events(viewer, filters, by=("site", "product", "event"))
     kinds = queries.products().select("product", "title", "source")
     allogeneic = pl.col("source") == "allogeneic"
+    released = frame.filter(pl.col("event") == "released").select(
+        "site", "product", pl.col("doses").alias("released")
+    )
     return (
         frame.filter(pl.col("event") == "harvested")
         .join(kinds, on="product", how="left")
+        .join(released, on=["site", "product"], how="left")
         .sort("product", "site")
         .select(
             "site", "product", "source",
             pl.col("n").alias("batches"),
             pl.when(allogeneic).then("doses").alias("doses"),
+            pl.when(allogeneic).then("released").alias("released"),
             (pl.col("cells") / 1e9).alias("cells"),
             pl.when(allogeneic).then("doses").otherwise("n").alias("output"),
             pl.when(allogeneic).then(pl.lit("doses")).otherwise(pl.lit("batches"))
@@ -118,7 +124,8 @@ CARDS = (
             Column("product", "Product"),
             Column("source", "Source"),
             Column("batches", "Batches harvested", "count"),
-            Column("doses", "Doses", "count"),
+            Column("doses", "Doses made", "count"),
+            Column("released", "Doses released", "count"),
             Column("cells", "Cells (10⁹)", "number"),
         ),
         count=lambda f: f"n = {written(int(f['batches'].sum() or 0), 'count')} batches",

@@ -91,6 +91,15 @@ def test_allogeneic_products_count_in_doses_and_others_in_batches(
         output = frame.filter(pl.col("product") == product)["output"].sum()
         doses = sum(r["doses_made"] or 0 for r in mine)
         assert output == (doses if source else len(mine))
+        shown = frame.filter(pl.col("product") == product)["released"]
+        out = {
+            (r["site"], r["batch"]) for r in world.frame("release").to_dicts()
+            if r["decision"].startswith("released")
+        }  # fmt: skip
+        let_go = [r for r in counted(world) if (r["site"], r["batch"]) in out
+                  and r["product"] == product]  # fmt: skip
+        told = sum(r["doses_released"] or 0 for r in let_go)
+        assert shown.sum() == (told if source else 0)
 
 
 def test_starts_per_slot_are_starts_over_slots_of_the_same_weeks(
