@@ -47,7 +47,8 @@ def _sftp(source: Source, options: Options) -> AbstractContextManager[Drop]:
 
 
 def _s3(source: Source, options: Options) -> Drop:
-    from connectors._drop_s3 import S3, Bucket
+    from connectors._bucket import Bucket
+    from connectors._drop_s3 import S3
 
     parts = urlsplit(options.address or "")
     bucket = Bucket(

@@ -15,7 +15,7 @@ from rich.table import Table
 from connectors import ConfigError
 from etl import backup as safekeeping
 from etl import rebuild
-from etl.bundle import Archive
+from etl.archive_place import archive_of
 from etl.difference import Change, differences
 from etl.network import NETWORK_FILE
 from etl.run import data_folder
@@ -34,10 +34,10 @@ _WHAT_NEXT: Final = (
 
 def verify(folder: Path, as_json: bool) -> int:
     """Verify a network folder's archive, say what was found, and give the exit code."""
-    data = _data(folder)
-    known = applied(data / "warehouse.duckdb")
+    known = applied(_data(folder) / "warehouse.duckdb")
+    archive = archive_of(load_known(folder).network)
     with counted("Reading the archive") as progress:
-        verified = read_again(Archive(data / "archive"), known, progress)
+        verified = read_again(archive, known, progress)
     _print(verified, as_json)
     if not known:
         said = "There is no warehouse to ask which bundles there should be."

@@ -5,12 +5,9 @@ Both are written from the same rows, as the viewer who asks may see them.
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from typing import Final, cast
 
-import xlsxwriter
 from fastapi import APIRouter, HTTPException, Response
 from fpdf import FPDF
 from fpdf.fonts import FontFace, TTFFont
@@ -24,25 +21,13 @@ from dashboard.names import site_name, words
 from dashboard.proposals import VOTES, Proposal
 from dashboard.queries import Draft, Under
 from dashboard.viewer import Viewer, current_request
+from dashboard.workbook import WORKBOOK, Cell, Part, workbook
 
 router = APIRouter()
 
-_WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _FAMILY: Final = "DejaVu"
 # A space that no line breaks at is as wide as the font says, and it says nothing.
 _WRITTEN: Final = str.maketrans({"\u202f": "\u00a0"})
-
-Cell = str | int | float | None
-
-
-@dataclass(frozen=True)
-class Part:
-    """One table of the minutes: its heading, its columns and its rows."""
-
-    heading: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
 
 
 def parts(viewer: Viewer, mine: Proposal) -> list[Part]:
@@ -53,33 +38,6 @@ def parts(viewer: Viewer, mine: Proposal) -> list[Part]:
         _counts(viewer, mine),
         _votes(viewer, mine),
     ]
-
-
-def workbook(viewer: Viewer, mine: Proposal) -> bytes:
-    """The tables as XLSX, one sheet each.
-
-    A text is written as a text, and one that a spreadsheet would run as a formula once
-    the sheet is copied into another gets an apostrophe in front.
-    """
-    file = BytesIO()
-    plain = dict.fromkeys(
-        ("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False
-    )
-    with xlsxwriter.Workbook(file, {"in_memory": True, **plain}) as book:
-        bold = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1})
-        for part in parts(viewer, mine):
-            sheet = book.add_worksheet(part.heading)
-            for column, name in enumerate(part.columns):
-                sheet.write_string(0, column, name, bold)
-            for line, row in enumerate(part.rows, start=1):
-                for column, cell in enumerate(row):
-                    if isinstance(cell, int | float):
-                        sheet.write_number(line, column, cell)
-                    else:
-                        sheet.write_string(line, column, harmless(cell or ""))
-            sheet.freeze_panes(1, 0)
-            sheet.autofit()
-    return file.getvalue()
 
 
 def printed(viewer: Viewer, mine: Proposal) -> bytes:
@@ -125,16 +83,13 @@ def fitting(pdf: FPDF, text: str) -> str:
     return "".join(c if c == "\n" or ord(c) in known else "?" for c in said)
 
 
-def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
 @router.get("/api/v1/proposals/{number}.xlsx", tags=["proposals"])
 def as_workbook(number: str) -> Response:
     """The proposal as a workbook."""
     viewer, mine = _asked(number)
-    return _sent(workbook(viewer, mine), _WORKBOOK, f"proposal-{mine.number}.xlsx")
+    return _sent(
+        workbook(parts(viewer, mine)), WORKBOOK, f"proposal-{mine.number}.xlsx"
+    )
 
 
 @router.get("/api/v1/proposals/{number}.pdf", tags=["proposals"])

@@ -23,11 +23,14 @@ from pathlib import Path
 from typing import IO, Final
 
 from connectors import ConfigError, PocnetError
-from etl.bundle import Archive, sync
+from etl.archive_place import archive_of
+from etl.bundle import OBJECT_NAME, Archive, manifest_name, object_name
 from etl.network import NETWORK_FILE, SITES_FOLDER
-from etl.run import data_folder
+from etl.run_record import recorded
 from etl.settings_document import NetworkError, read_document
 from etl.settings_secrets import plain_secrets
+from etl.shelf import sync
+from etl.sound import load_known
 from etl.verification import verify
 
 # Written last, so that a backup that was cut off has none.
@@ -37,7 +40,9 @@ _ARCHIVE: Final = "data/archive"
 _NAME: Final = re.compile(
     r"network\.toml|sites/[a-z0-9-]+\.toml|data/journal\.sqlite"
     r"|data/archive/objects/[0-9a-f]{64}\.parquet"
-    r"|data/archive/manifests/[a-z0-9-]+/[0-9a-f]{64}\.json"
+    r"|data/archive/(manifests|claims)/[a-z0-9-]+/[0-9a-f]{64}\.json"
+    r"|data/archive/withdrawals/[0-9a-f]{64}\.json"
+    r"|data/archive/runs/[0-9]{8}-[0-9a-f]{64}\.json"
 )
 Progress = Callable[[int, int], None]
 
@@ -61,10 +66,11 @@ def backup(
     if file.exists():
         raise ConfigError(f"{file} is there already. Give the backup another name.")
     settings = _settings(folder)
+    archive = archive_of(load_known(folder).network)
     part = file.with_name(f"{file.name}.{uuid.uuid4().hex}.part")
     try:
         with tarfile.open(part, "w") as tar:
-            kept = _fill(_Filling(tar, folder), settings, progress)
+            kept = _fill(_Filling(tar, folder, archive), settings, progress)
         sync(part)
         part.rename(file)
     finally:
@@ -120,8 +126,8 @@ def _settings(folder: Path) -> list[str]:
 class _Filling:
     """A tar file that is being written, and the hash of each file that is in it."""
 
-    def __init__(self, tar: tarfile.TarFile, folder: Path) -> None:
-        self.tar, self.folder = tar, folder
+    def __init__(self, tar: tarfile.TarFile, folder: Path, archive: Archive) -> None:
+        self.tar, self.folder, self.archive = tar, folder, archive
         self.hashes: dict[str, str] = {}
 
     def add(self, name: str, path: Path | None = None) -> None:
@@ -135,14 +141,14 @@ class _Filling:
         self.hashes[name] = read.hash.hexdigest()
 
     def add_archived(self, name: str) -> None:
-        """Add a file of the archive, whose name is its hash."""
-        path = self.folder / name
+        """Add a file of the archive, whose name ends with its hash."""
+        inside = f"{_ARCHIVE}/{name}"
         try:
-            self.add(name)
+            self.add(inside, self.archive.shelf.path(name))
         except FileNotFoundError:
-            raise _damaged(path) from None
-        if self.hashes[name] != path.stem:
-            raise _damaged(path)
+            raise _damaged(self.archive.shelf.place(name)) from None
+        if self.hashes[inside] != Path(name).stem.rpartition("-")[2]:
+            raise _damaged(self.archive.shelf.place(name))
 
 
 class _Hashing(io.RawIOBase):
@@ -163,13 +169,23 @@ def _fill(filling: _Filling, settings: list[str], progress: Progress) -> Kept:
     for name in settings:
         filling.add(name)
     _add_journal(filling)
-    archive = Archive(data_folder(filling.folder) / "archive")
+    archive = filling.archive
+    # Before the bundles, which are there when a run is recorded that brought them.
+    runs = [*recorded(archive)]
     bundles = [*archive.names()]
     for done, (site, name) in enumerate(bundles):
         for held in archive.manifest(site, name).objects:
-            filling.add_archived(f"{_ARCHIVE}/objects/{held}.parquet")
-        filling.add_archived(f"{_ARCHIVE}/manifests/{site}/{name}.json")
+            filling.add_archived(object_name(held))
+        filling.add_archived(manifest_name(site, name))
         progress(done + 1, len(bundles))
+    for name, record in runs:
+        for held in record.hub.values():
+            filling.add_archived(object_name(held))
+        filling.add_archived(name)
+    for name in archive.shelf.names("withdrawals"):
+        filling.add_archived(name)
+    for name in archive.shelf.names("claims"):
+        filling.add(f"{_ARCHIVE}/{name}", archive.shelf.path(name))
     kept = Kept(len(bundles), len(filling.hashes))
     said = {"bundles": kept.bundles, "files": filling.hashes}
     raw = json.dumps(said, indent=1).encode()
@@ -220,10 +236,29 @@ def _unpack(file: Path, folder: Path, progress: Progress) -> Kept:
     if hashes != said["files"]:
         wrong = sorted(dict(hashes.items() ^ said["files"].items()))
         raise _unfit(file, f"{wrong[0]} is not as it was kept")
-    verified = verify(Archive(folder / _ARCHIVE), progress=progress)
-    if verified.findings or verified.manifests != said["bundles"]:
+    kept = Archive(folder / _ARCHIVE)
+    verified = verify(kept, progress=progress)
+    bundles = len([*kept.names()])
+    if verified.findings or bundles != said["bundles"]:
         raise _unfit(file, "its archive is not whole")
-    return Kept(verified.manifests, len(hashes))
+    _put_back(kept, folder)
+    return Kept(bundles, len(hashes))
+
+
+def _put_back(kept: Archive, folder: Path) -> None:
+    """Move the archive to where the settings keep it, if that is elsewhere.
+
+    What is there already stays as it is. Manifests and records come last: what they
+    name is there by then.
+    """
+    network = load_known(folder).network
+    if network.archive is None:
+        return
+    archive = archive_of(network)
+    names = sorted(kept.shelf.names(), key=lambda name: OBJECT_NAME.match(name) is None)
+    for name in names:
+        archive.shelf.put(name, kept.shelf.path(name))
+    shutil.rmtree(kept.folder)
 
 
 def _write(content: IO[bytes], path: Path) -> str:
@@ -241,8 +276,8 @@ def _unfit(file: Path, why: str) -> PocnetError:
     )
 
 
-def _damaged(path: Path) -> PocnetError:
+def _damaged(place: str) -> PocnetError:
     return PocnetError(
-        f"{path} is missing or damaged, so no backup was made. `pocnet archive verify` "
-        "names all that is wrong, and what to do."
+        f"{place} is missing or damaged, so no backup was made. `pocnet archive "
+        "verify` names all that is wrong, and what to do."
     )

@@ -14,6 +14,7 @@ from etl.bundle import Archive, Manifest
 from etl.check import check
 from etl.contract.schemas import SCHEMAS
 from etl.fold import Landed
+from etl.forgetting import screen
 from etl.ledger import Failure
 from etl.network import Network
 from etl.report import report
@@ -34,6 +35,7 @@ def build(
         warehouse.write(run, dataset, rows, complete=not kept)
     applied = warehouse.bundle_names()
     new = [pair for pair in archive.names() if pair[1] not in applied]
+    new = screen(archive, new)
     odd += bring(warehouse, archive, network, run, new)
     owed = report(warehouse, network)
     warehouse.write(run, "report", owed, complete=not kept)

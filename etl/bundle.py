@@ -12,9 +12,7 @@ The three tables are lazy on both sides: `Archive.put` streams them to the disk 
 """
 
 import hashlib
-import os
-import shutil
-import uuid
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,10 +23,13 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors import PocnetError
+from etl.shelf import FolderShelf, Shelf, sha256
 
 CONTRACT: Final = "1"
 PART: Final = "_part"
 ROW_GROUP: Final = 65_536
+MANIFEST_NAME: Final = re.compile(r"manifests/([^/]+)/([0-9a-f]{64})\.json")
+OBJECT_NAME: Final = re.compile(r"objects/([0-9a-f]{64})\.parquet")
 
 
 class Part(BaseModel):
@@ -72,6 +73,9 @@ class Manifest(BaseModel):
     `empty` marks a full read that found nothing at all, which is never believed to
     mean that everything is gone. `mapping` is a fingerprint of the site's mapping: when
     it changes, an incremental pull would leave old rows read in the old way.
+
+    Where a batch was withdrawn, the bundle without it says which bundle it `replaces`
+    (nothing if none was ever kept), and how many rows were `withdrawn` from it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +93,8 @@ class Manifest(BaseModel):
     rows: str = ""
     rejects: str = ""
     keys: str = ""
+    replaces: str = ""
+    withdrawn: int = 0
 
     @property
     def rank(self) -> tuple[datetime, str]:
@@ -143,11 +149,18 @@ class Bundle:
 
 
 class Archive:
-    """The bundles of one network folder: `objects/` and `manifests/<site>/`."""
+    """The bundles of one network: `objects/` and `manifests/<site>/` on a shelf.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._incoming = folder / "incoming"
+    The shelf is a folder of this machine, or what `etl.archive_place` says.
+    """
+
+    def __init__(self, place: Path | Shelf) -> None:
+        self.shelf: Shelf = FolderShelf(place) if isinstance(place, Path) else place
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies on this machine; of a bucket only copies do."""
+        return self.shelf.folder
 
     def put(self, bundle: Bundle) -> Manifest:
         """The manifest under which the bundle now lies in the archive for good.
@@ -158,38 +171,39 @@ class Archive:
         tables = {"rows": bundle.rows, "rejects": bundle.rejects}
         if any(part.gone or part.present is not None for part in bundle.manifest.parts):
             tables["keys"] = bundle.keys
-        objects = {name: self._put_table(table) for name, table in tables.items()}
+        objects = {name: self.put_table(table) for name, table in tables.items()}
         manifest = bundle.manifest.model_copy(update=objects)
-        target = self.manifest_path(manifest.site, manifest.name)
-        temporary = self._temporary()
-        temporary.write_bytes(manifest.to_bytes())
-        self._commit(temporary, target)
+        self.put_bytes(manifest_name(manifest.site, manifest.name), manifest.to_bytes())
         return manifest
 
     def take_in(self, other: "Archive", manifest: Manifest) -> None:
-        """Move a bundle here from another archive on the same disk, manifest last."""
+        """Move a bundle here from a folder on the same disk, manifest last."""
         for name in manifest.objects:
-            self._commit(other.object_path(name), self.object_path(name))
+            self.shelf.put(object_name(name), other.object_path(name))
         place = (manifest.site, manifest.name)
-        self._commit(other.manifest_path(*place), self.manifest_path(*place))
+        self.shelf.put(manifest_name(*place), other.manifest_path(*place))
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Site and name of every bundle, without opening any."""
-        folder = self.folder / "manifests"
-        for path in sorted(folder.glob("*/*.json")):
-            yield path.parent.name, path.stem
+        for name in self.shelf.names("manifests"):
+            if found := MANIFEST_NAME.fullmatch(name):
+                yield found[1], found[2]
+
+    def holds(self, site: str, name: str) -> bool:
+        """Whether the bundle is here."""
+        return self.shelf.holds(manifest_name(site, name))
 
     def manifest(self, site: str, name: str) -> Manifest:
         """One manifest, checked against the hash it is named by."""
-        path = self.manifest_path(site, name)
-        raw = path.read_bytes()
+        raw = self.shelf.read(manifest_name(site, name))
+        place = self.shelf.place(manifest_name(site, name))
         if hashlib.sha256(raw).hexdigest() != name:
-            raise PocnetError(_damaged(path))
+            raise PocnetError(_damaged(place))
         try:
             return Manifest.model_validate_json(raw)
         except ValidationError as error:
             raise PocnetError(
-                f"{path} was written by another version of pocnet "
+                f"{place} was written by another version of pocnet "
                 f"({error.error_count()} fields differ). Update it, then pull again."
             ) from None
 
@@ -198,69 +212,60 @@ class Archive:
 
         An object never changes, so what is read from it later is what was checked.
         """
-        keys = self._load(manifest.keys) if manifest.keys else _no_keys()
-        rows, rejects = self._load(manifest.rows), self._load(manifest.rejects)
+        keys = self.table(manifest.keys) if manifest.keys else _no_keys()
+        rows, rejects = self.table(manifest.rows), self.table(manifest.rejects)
         return Bundle(manifest, rows, rejects, keys)
 
     def sweep(self) -> None:
         """Remove what a killed run left half-written; only the writer calls this."""
-        shutil.rmtree(self._incoming, ignore_errors=True)
+        self.shelf.sweep()
 
-    def _put_table(self, table: pl.LazyFrame) -> str:
-        temporary = self._temporary()
+    def put_table(self, table: pl.LazyFrame) -> str:
+        """The hash under which a table now lies in the archive."""
+        temporary = self.shelf.temporary()
         # Fixed row groups: the same rows give the same bytes on any number of cores.
         table.sink_parquet(
             temporary, compression="zstd", row_group_size=ROW_GROUP, engine="streaming"
         )
-        name = _sha256(temporary)
-        self._commit(temporary, self.object_path(name))
+        name = sha256(temporary)
+        self.shelf.put(object_name(name), temporary)
         return name
 
-    def _load(self, name: str) -> pl.LazyFrame:
+    def put_bytes(self, name: str, content: bytes) -> None:
+        """Put a small file here, whole or not at all, unless it is there."""
+        temporary = self.shelf.temporary()
+        temporary.write_bytes(content)
+        self.shelf.put(name, temporary)
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """The table of this hash, opened where it lies."""
         path = self.object_path(name)
-        if not path.is_file() or _sha256(path) != name:
-            raise PocnetError(_damaged(path))
+        if not path.is_file() or sha256(path) != name:
+            raise PocnetError(_damaged(self.shelf.place(object_name(name))))
         return pl.scan_parquet(path, glob=False)
 
-    def _temporary(self) -> Path:
-        self._incoming.mkdir(parents=True, exist_ok=True)
-        return self._incoming / uuid.uuid4().hex
-
-    def _commit(self, temporary: Path, target: Path) -> None:
-        if target.exists():
-            temporary.unlink()
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sync(temporary)
-        temporary.rename(target)
-        sync(target.parent)
-
     def object_path(self, name: str) -> Path:
-        """Where the object of this hash lies, if it is here."""
-        return self.folder / "objects" / f"{name}.parquet"
+        """Where the object of this hash can be opened, if it is here."""
+        return self.shelf.path(object_name(name))
 
     def manifest_path(self, site: str, name: str) -> Path:
-        """Where the manifest of this name lies, if it is here."""
-        return self.folder / "manifests" / site / f"{name}.json"
+        """Where the manifest of this name can be opened, if it is here."""
+        return self.shelf.path(manifest_name(site, name))
 
 
-def sync(path: Path) -> None:
-    """Have the file's bytes, or the folder's entries, on the disk before going on."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def object_name(name: str) -> str:
+    """An object's place on the shelf."""
+    return f"objects/{name}.parquet"
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def manifest_name(site: str, name: str) -> str:
+    """A manifest's place on the shelf."""
+    return f"manifests/{site}/{name}.json"
 
 
-def _damaged(path: Path) -> str:
+def _damaged(place: str) -> str:
     return (
-        f"{path} is missing or damaged: its bytes do not match its name. "
+        f"{place} is missing or damaged: its bytes do not match its name. "
         "Bring it back from a backup of the archive, or move its manifest away "
         "and pull the site again with --full."
     )

@@ -16,7 +16,14 @@ from etl.access import Mail, filled, mail_of, network_problems
 from etl.settings import AgentRules, DatasetRules, SiteFile, SiteInfo, Style
 from etl.settings_document import Document, NetworkError, Problem, read_document
 from etl.settings_mistakes import Mistake, shape_mistakes, unsettled
-from etl.settings_network import Disclosure, NetworkFile, Product, Reporting
+from etl.settings_network import (
+    ArchivePlace,
+    Check,
+    Disclosure,
+    NetworkFile,
+    Product,
+    Reporting,
+)
 from etl.settings_rules import (
     Table,
     anchored,
@@ -47,7 +54,8 @@ class Privacy:
     """How a site's own numbers become pseudonyms; the keys are never printed.
 
     `former` are the keys before this one, the oldest first, and `sent` are the
-    pseudonyms that left the site under them: see `etl.rotation`.
+    pseudonyms that left the site under them: see `etl.rotation`. Of those that are
+    `withdrawn` only marks are known; they keep their pseudonyms too, and stay out.
     """
 
     key: str = field(repr=False)
@@ -55,6 +63,7 @@ class Privacy:
     coarsen: Literal["day", "week"]
     former: tuple[Former, ...] = ()
     sent: frozenset[str] = field(default=frozenset(), repr=False)
+    withdrawn: frozenset[str] = frozenset()
     free_text: bool = False
 
 
@@ -100,6 +109,8 @@ class Network:
     products: tuple[Product, ...]
     sites: Mapping[str, Site]
     mail: Mail | None = None
+    archive: ArchivePlace | None = None
+    checks: tuple[Check, ...] = ()
 
     def today(self) -> date:
         """The day it is in the network: a made-up one stays on the day it was made."""
@@ -135,6 +146,8 @@ class _Drafts:
         self.network = read_document(folder, NETWORK_FILE)
         self.resolver = Resolver(environ)
         self.filled = filled(self.network, self.resolver, ("signals",))
+        # Looked up when it is opened; here only whether there is anything to find.
+        self.resolver.fill(self.network.data.get("archive"), ("archive",))
         found = (folder / SITES_FOLDER).glob(f"{sites}.toml")
         names = sorted(path.name for path in found)
         self.sites = [_Draft.read(folder, name, environ, self.seat) for name in names]
@@ -159,6 +172,8 @@ class _Drafts:
             products=file.product,
             sites={draft.slug: draft.site(self.folder) for draft in sites},
             mail=mail_of(self.filled, file),
+            archive=file.archive,
+            checks=file.check,
         )
 
     def _known(self) -> Known:

@@ -39,6 +39,22 @@ rounding = 5
 # user = {{ env = "POCNET_SIGNALS_USER" }}         # both, or neither
 # password = {{ env = "POCNET_SIGNALS_PASSWORD" }}
 
+# Rules between datasets of which one broken row is no failure yet; one table for each.
+# A change holds at once, without another pull.
+# [[check]]
+# rule = "result_without_batch"
+# threshold = 0.02           # the share of rows that may break it
+
+# Where what the sites sent is kept, if not in data/archive: another folder, or a bucket
+# that speaks S3, whose versions are best switched off.
+# [archive]
+# address = "s3://pocnet/archive"
+# endpoint = "https://s3.example.org"              # without it, Amazon's
+# region = "us-east-1"
+# ca_file = "store-authority.pem"                  # of a store with its own authority
+# access_key = {{ env = "POCNET_ARCHIVE_ACCESS_KEY" }}
+# secret_key = {{ env = "POCNET_ARCHIVE_SECRET_KEY" }}
+
 # One table for each product. `product` is the slug that sites map to.
 [[product]]
 product = "car-t-cd19"

@@ -16,7 +16,8 @@ from typing import BinaryIO, Final
 
 from pydantic import ValidationError
 
-from etl.bundle import CONTRACT, Archive, Manifest, sync
+from etl.bundle import CONTRACT, Archive, Manifest
+from etl.shelf import sync
 from etl.signature import RefusedError, Signed
 
 SUFFIX: Final = ".pocnet"

@@ -1,7 +1,7 @@
 """What each rule over several datasets looks at, and where it is broken.
 
-Every function gives a frame with site, batch, read, `n` (how many rows of the dataset
-a line stands for) and `broken`.
+Every function gives a frame with site, batch, key, read, `n` (how many rows of the
+dataset a line stands for) and `broken`. The key names those rows: see `etl.rules`.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,6 +51,7 @@ def without(dataset: str, column: str, parent: str) -> Callable[[Tables], pl.Dat
             "site",
             pl.col(column).alias("batch") if column == "batch" else _NO_BATCH,
             "n",
+            key=pl.col(column),
             read=pl.format("{} (rows: {})", column, "n"),
             broken=pl.col("there").is_null(),
         )
@@ -66,6 +67,7 @@ def early_release(tables: Tables) -> pl.DataFrame:
     return decided.join(harvested, on=["site", "batch"]).select(
         "site",
         "batch",
+        key="batch",
         n=pl.lit(1),
         read=pl.format("decided {}, harvested {}", "decided", "harvested"),
         broken=pl.col("decided") < pl.col("harvested"),
@@ -85,6 +87,7 @@ def unreleased_infusion(tables: Tables) -> pl.DataFrame:
     return infused.join(released, on=["site", "batch"], how="left").select(
         "site",
         "batch",
+        key="batch",
         n=pl.lit(1),
         read=pl.format("infused {}", "infused"),
         broken=pl.col("released").is_null(),
@@ -97,6 +100,7 @@ def overbooked(tables: Tables) -> pl.DataFrame:
     return both.select(
         "site",
         _NO_BATCH,
+        key=pl.format("{} {}", "resource", "week"),
         n=pl.lit(1),
         read=pl.format(
             "{} week {}: booked {}, staffed {}", "resource", "week", "booked", "staffed"
@@ -122,6 +126,7 @@ def overlapping_versions(tables: Tables) -> pl.DataFrame:
     return versions.with_columns(following=following, later=later).select(
         "site",
         _NO_BATCH,
+        key=pl.format("{} {}", "product", "spec_version"),
         n=pl.lit(1),
         read=pl.format(
             "{}: version {} to {}, version {} from {}",
@@ -145,6 +150,7 @@ def fractions(tables: Tables) -> pl.DataFrame:
         "site",
         _NO_BATCH,
         "n",
+        key="parameter",
         read=pl.format("{}: {} results, none above {} %", "parameter", "n", "highest"),
         broken=(pl.col("n") >= _FEW) & (pl.col("highest") <= 1),
     )

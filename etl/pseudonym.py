@@ -43,6 +43,15 @@ def pseudonym(value: str, site: str, key: str, key_id: str) -> str:
     return f"{key_id}-{mac.hexdigest()[:DIGITS]}"
 
 
+def mark(pseudonym: str) -> str:
+    """What is kept of a pseudonym that is withdrawn: see `etl.withdrawal`."""
+    return hashlib.sha256(f"pocnet withdrawn|{pseudonym}".encode()).hexdigest()
+
+
+def _was_sent(pseudonym: str, privacy: Privacy) -> bool:
+    return pseudonym in privacy.sent or mark(pseudonym) in privacy.withdrawn
+
+
 def pseudonyms(numbers: pl.Series, site: str, privacy: Privacy) -> pl.Series:
     """The pseudonym of each number; null for a blank, `-` for `-`.
 
@@ -102,7 +111,7 @@ def _kept(number: str, site: str, privacy: Privacy) -> str | None:
         return tidy or None
     for former in privacy.former:
         earlier = pseudonym(number, site, former.key, former.key_id)
-        if earlier in privacy.sent:
+        if _was_sent(earlier, privacy):
             return earlier
     return pseudonym(number, site, privacy.key, privacy.key_id)
 
@@ -114,7 +123,10 @@ def _made(numbers: pl.Series, site: str, privacy: Privacy) -> pl.Series:
     made = _hashed(tidy, site, privacy.key, privacy.key_id)
     for former in reversed(privacy.former):
         earlier = _hashed(tidy, site, former.key, former.key_id)
-        sent = pl.Series([p in privacy.sent for p in earlier], dtype=pl.Boolean)
+        sent = pl.Series(
+            [p is not None and _was_sent(p, privacy) for p in earlier],
+            dtype=pl.Boolean,
+        )
         made = earlier.zip_with(sent, made)
     return made.zip_with((tidy != NONE).fill_null(True), tidy)
 

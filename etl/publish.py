@@ -17,11 +17,13 @@ from pathlib import Path
 import duckdb
 
 from etl import ledger
-from etl.bundle import CONTRACT, sync
+from etl.bundle import CONTRACT
 from etl.continuing import begun, continued, copied, made_by
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.history import names
 from etl.marts import build_marts, count_marts, statements
+from etl.places import create_places
+from etl.shelf import sync
 from etl.store import Warehouse
 
 KEPT = 3
@@ -67,6 +69,7 @@ def publish(
             _copy(connection, warehouse)
             _note(connection, warehouse)
             build_marts(connection, edition.as_of)
+            create_places(connection, warehouse.table)
             _describe(connection, warehouse, edition, run, 0)
     sync(temporary)
     target = folder / f"{run}.duckdb"
@@ -89,13 +92,14 @@ def _continued(
         _note(connection, warehouse)
         if done.recount:
             count_marts(connection, edition.as_of)
+            create_places(connection, warehouse.table)
         _describe(connection, warehouse, edition, run, done.worn)
     return True
 
 
 def latest(folder: Path) -> int:
     """The highest number of a published run in the folder, 0 where there is none."""
-    return max((int(path.stem) for path in _snapshots(folder)), default=0)
+    return max((int(path.stem) for path in snapshots_in(folder)), default=0)
 
 
 @contextmanager
@@ -183,10 +187,11 @@ def _point(folder: Path, target: Path) -> None:
 
 
 def _prune(folder: Path) -> None:
-    numbered = sorted(_snapshots(folder), key=lambda path: int(path.stem))
+    numbered = sorted(snapshots_in(folder), key=lambda path: int(path.stem))
     for path in numbered[:-KEPT]:
         path.unlink()
 
 
-def _snapshots(folder: Path) -> list[Path]:
+def snapshots_in(folder: Path) -> list[Path]:
+    """The published files of a folder, in no order."""
     return [path for path in folder.glob("*.duckdb") if path.stem.isdigit()]

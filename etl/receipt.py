@@ -119,6 +119,8 @@ def _words(receipt: Receipt) -> Iterator[str]:
         f"{receipt.good} good (of them {receipt.repeated} said again), "
         f"{receipt.rejected} rejected."
     )
+    if receipt.message:
+        yield f"  {receipt.message}"
     reasons = Counter((each.column, each.rule) for each in receipt.rejects)
     for (column, rule), rows in reasons.most_common():
         yield f"  {rows} × {column or 'row'}: {rule}"

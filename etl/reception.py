@@ -18,14 +18,18 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from etl.bundle import Archive, sync
+from etl.archive_place import archive_of
+from etl.bundle import Archive, Bundle
+from etl.check import check
 from etl.confined import MEMORY, in_confinement
 from etl.examination import too_large
 from etl.network import NETWORK_FILE, SITES_FOLDER, Network
 from etl.package import SUFFIX, Unpacked, unpack
-from etl.receipt import Receipt, refusal_of
+from etl.receipt import Receipt, receipt_of, refusal_of
+from etl.shelf import sync
 from etl.signature import RefusedError, Signed
 from etl.sound import load_desk
+from etl.withdrawal import named, register_of, without
 
 # What a killed reception left so long ago, nobody is at work on any more.
 _FORGOTTEN: Final = 86_400
@@ -73,7 +77,7 @@ class Reception:
     @cached_property
     def archive(self) -> Archive:
         """Where accepted bundles lie, for the next run to build in."""
-        return Archive(self.folder / "data" / "archive")
+        return archive_of(self.network)
 
     def receive(self, package: Path) -> Receipt:
         """What is answered to a package: its receipt, new or as it was given before.
@@ -154,21 +158,36 @@ class Reception:
     def _known(self, unpacked: Unpacked) -> Receipt | None:
         manifest = unpacked.manifest
         place = self._receipt(manifest.site, manifest.name)
-        kept = self.archive.manifest_path(manifest.site, manifest.name)
-        if not (kept.is_file() and place.is_file()):
+        kept = self.archive.holds(manifest.site, manifest.name)
+        if not (kept and place.is_file()):
             return None
         return Receipt.model_validate_json(place.read_bytes())
 
     def _new(self, unpacked: Unpacked, aside: Path) -> Receipt:
         """The order makes a killed reception one that never happened: manifest last."""
         receipt = self.examination(self.folder, unpacked)
-        manifest = unpacked.manifest
+        manifest, marks = unpacked.manifest, register_of(self.archive).marks
+        bundle = unpacked.archive.load(manifest)
+        gone = named(bundle, marks) if marks else []
+        if gone:
+            receipt = self._left_out(bundle, gone)
         place = self._receipt(manifest.site, manifest.name)
         put(place, receipt.to_bytes(), aside)
-        claim = self.archive.folder / "claims" / manifest.site / f"{manifest.name}.json"
-        put(claim, unpacked.signed.to_bytes(), aside)
-        self.archive.take_in(unpacked.archive, manifest)
+        claim = f"claims/{manifest.site}/{manifest.name}.json"
+        self.archive.put_bytes(claim, unpacked.signed.to_bytes())
+        if not gone:
+            self.archive.take_in(unpacked.archive, manifest)
         return receipt
+
+    def _left_out(self, bundle: Bundle, gone: list[str]) -> Receipt:
+        """Keep what is left of a bundle without withdrawn batches, and answer that."""
+        kept = self.archive.put(without(bundle, gone))
+        arrival = check(self.archive.load(kept), self.network)
+        said = f"{kept.withdrawn} rows of batches that the site has withdrawn were not "
+        said += "kept. To send them again, have the hub lift the withdrawal."
+        answer = receipt_of(self.network.name, arrival)
+        update = {"bundle": bundle.manifest.name, "message": said}
+        return answer.model_copy(update=update)
 
     def _receipt(self, site: str, name: str) -> Path:
         return self.folder / "data" / "receipts" / site / f"{name}.json"

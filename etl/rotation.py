@@ -16,10 +16,11 @@ from typing import Final
 
 import polars as pl
 
-from etl.bundle import Bundle, sync
+from etl.bundle import Bundle
 from etl.contract.schemas import SENT
 from etl.network import Site
 from etl.pseudonym import pseudonym_columns
+from etl.shelf import sync
 from etl.store import Warehouse
 
 # In a column, or as a record's name in the place where it stood.
@@ -29,13 +30,20 @@ SENT_LIST: Final = "sent.parquet"
 _PSEUDONYM: Final = r"^(?:record )?([a-z0-9]+-[0-9a-f]{16})(?:,|$)"
 
 
-def remembering(site: Site, sent: Callable[[], Iterable[str]]) -> Site:
-    """The site, knowing what it sent under former keys; asked only if it has any."""
+def remembering(
+    site: Site,
+    sent: Callable[[], Iterable[str]],
+    withdrawn: frozenset[str] = frozenset(),
+) -> Site:
+    """The site, knowing what it sent under former keys; asked only if it has any.
+
+    `withdrawn` are the marks of what it sent and has withdrawn.
+    """
     if site.privacy is None or not site.privacy.former:
         return site
     told = tuple(f"{former.key_id}-" for former in site.privacy.former)
     known = frozenset(p for p in sent() if p.startswith(told))
-    return replace(site, privacy=replace(site.privacy, sent=known))
+    return replace(site, privacy=replace(site.privacy, sent=known, withdrawn=withdrawn))
 
 
 def sent_to(warehouse: Warehouse, site: str) -> set[str]:

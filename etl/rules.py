@@ -24,6 +24,8 @@ from etl.plausibility import (
     without,
 )
 
+# Decisions that do not follow from the batch's own results: see `etl.outcome`.
+DECISIONS: Final = "decision_against_results"
 Severity = Literal["critical", "major", "minor"]
 FINDING: Final[Mapping[str, type[pl.DataType]]] = {
     "rule": pl.String,
@@ -31,6 +33,7 @@ FINDING: Final[Mapping[str, type[pl.DataType]]] = {
     "site": pl.String,
     "dataset": pl.String,
     "batch": pl.String,
+    "key": pl.String,
     "column": pl.String,
     "read": pl.String,
     "expected": pl.String,
@@ -48,7 +51,8 @@ class Rule:
     """One rule over several datasets, and how to see where it is broken.
 
     `looked_at` gives a row for everything the rule applies to: site, batch, read,
-    `n` (how many rows of the dataset it stands for) and `broken`.
+    `key`, `n` (how many rows of the dataset it stands for) and `broken`. The rows of
+    the dataset in which the SQL `place` gives that key are those it is about.
     """
 
     id: str
@@ -60,6 +64,7 @@ class Rule:
     denominator: str
     expected: str
     looked_at: Callable[[Tables], pl.DataFrame]
+    place: str = "batch"
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def _found(rule: Rule, broken: pl.DataFrame) -> pl.DataFrame:
         site="site",
         dataset=pl.lit(rule.dataset),
         batch="batch",
+        key="key",
         column=pl.lit(rule.column),
         read="read",
         expected=pl.lit(rule.expected),
@@ -126,6 +132,19 @@ def _counts(seen: Mapping[Rule, pl.DataFrame], sites: list[str]) -> pl.DataFrame
     )
     counts = joined.with_columns(pl.col("numerator", "denominator").fill_null(0))
     return counts.select(pl.col(c).cast(dtype) for c, dtype in COUNT.items())
+
+
+def counted_too(counts: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
+    """The counts with those of the rule on decisions, which judges and does not find.
+
+    What it finds is told batch by batch and test by test: see `etl.outcome`.
+    """
+    sites = counts.select("site").unique(maintain_order=True)
+    more = sites.join(decided, on="site", how="left", maintain_order="left")
+    more = more.with_columns(
+        pl.col("numerator", "denominator").fill_null(0), rule=pl.lit(DECISIONS)
+    )
+    return pl.concat([counts, more.select(counts.columns)])
 
 
 def _sites(tables: Tables) -> list[str]:
@@ -188,6 +207,7 @@ RULES: Final = (
         "batches that name an order",
         "the order as well, or another order number",
         without("batch", "order_key", "demand"),
+        "order_key",
     ),
     Rule(
         "release_before_harvest",
@@ -221,6 +241,7 @@ RULES: Final = (
         "weeks of a resource with both figures",
         "no more batch starts booked than are staffed",
         overbooked,
+        "resource || ' ' || week",
     ),
     Rule(
         "overlapping_versions",
@@ -232,6 +253,7 @@ RULES: Final = (
         "versions with a first day",
         "a version that ends before the next one begins",
         overlapping_versions,
+        "product || ' ' || spec_version",
     ),
     Rule(
         "fractions_as_percent",
@@ -243,5 +265,6 @@ RULES: Final = (
         "results in percent where more is better",
         "percent, or `fraction = true` where 0.97 stands for 97 %",
         fractions,
+        "parameter",
     ),
 )

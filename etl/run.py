@@ -19,8 +19,10 @@ import polars as pl
 
 from connectors import ConfigError, PocnetError
 from etl import ledger
+from etl.archive_place import archive_of
 from etl.build import build
-from etl.bundle import Archive
+from etl.bundle import Archive, Bundle
+from etl.catch_up import catch_up
 from etl.collect import Collection, Mark, Step, Window
 from etl.entry import fingerprint
 from etl.ledger import Failure
@@ -28,9 +30,11 @@ from etl.network import Network, Site
 from etl.publish import Edition, latest, publish
 from etl.published import with_library
 from etl.rotation import remembering, sent_to
+from etl.run_record import note_runs
 from etl.settings_mistakes import did_you_mean
 from etl.spool import sweep
 from etl.store import Warehouse
+from etl.withdrawal import let_in, register_of
 
 # Most of a pull is waiting for other people's machines.
 AT_ONCE: Final = 6
@@ -86,23 +90,49 @@ def pull(
     whole = with_library(network)
     published = [s for slug, s in whole.sites.items() if slug not in network.sites]
     data = data_folder(network.folder)
-    archive, snapshots = Archive(data / "archive"), data / "snapshots"
+    archive, snapshots = archive_of(network), data / "snapshots"
+    with disk_errors(data):
+        _finish(network, bool(failures))
     started = datetime.now(UTC)
     with disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
-        _assert_later(started, chosen, warehouse)
         archive.sweep()
         sweep(data / "spool")
+        catch_up(warehouse, archive, whole)
+        _assert_later(started, chosen, warehouse)
         library = [s for s in published if not _as_it_stands(s, warehouse)]
-        asking = [_collection(s, warehouse, window) for s in (*chosen, *library)]
-        said = _gather(asking, archive, _only(chosen, progress))
+        marks = register_of(archive).marks
+        asked = (*chosen, *library)
+        asking = [_collection(site, warehouse, window, marks) for site in asked]
+        keep = _letting_in(archive, marks)
+        said = _gather(asking, keep, _only(chosen, progress))
         # One message, however many datasets it kept from being read.
         found = [*failures, *dict.fromkeys(said)]
         with warehouse.run(started, after=latest(snapshots)) as run:
             found += build(warehouse, archive, whole, run, kept=bool(failures))
             warehouse.finish(run, found)
+        note_runs(warehouse, archive)
         snapshot = publish(warehouse, edition(network), run, snapshots)
         counts = _counts(warehouse, run, network)
+        archive.sweep()
     return RunResult(run, snapshot, tuple(s.slug for s in chosen), counts, tuple(found))
+
+
+def _letting_in(
+    archive: Archive, withdrawn: frozenset[str]
+) -> Callable[[Bundle], None]:
+    """Keeps a bundle without what its site has withdrawn."""
+
+    def keep(bundle: Bundle) -> None:
+        archive.put(let_in(bundle, withdrawn))
+
+    return keep
+
+
+def _finish(network: Network, kept: bool) -> None:
+    """Do what a killed withdrawal left; that rebuilds, which is made of this module."""
+    from etl.withdrawing import finish
+
+    finish(network, kept=kept)
 
 
 @contextmanager
@@ -142,6 +172,7 @@ def edition(network: Network) -> Edition:
     rules = {
         "reporting": network.reporting.model_dump(mode="json"),
         "disclosure": network.disclosure.model_dump(mode="json"),
+        "checks": {each.rule: each.threshold for each in network.checks},
     }
     return Edition(network.name, network.today(), rules)
 
@@ -179,12 +210,14 @@ def _as_it_stands(site: Site, warehouse: Warehouse) -> bool:
     return True
 
 
-def _collection(site: Site, warehouse: Warehouse, window: Window) -> Collection:
+def _collection(
+    site: Site, warehouse: Warehouse, window: Window, withdrawn: frozenset[str]
+) -> Collection:
     """The site, to be asked from where its last pull ended."""
     datasets = {rules.name for rules in site.datasets}
     marks = {name: _mark(site.slug, name, warehouse) for name in datasets}
     spool = warehouse.path.parent / "spool"
-    known = remembering(site, lambda: sent_to(warehouse, site.slug))
+    known = remembering(site, lambda: sent_to(warehouse, site.slug), withdrawn)
     return Collection(known, marks, window, spool=spool)
 
 
@@ -206,7 +239,9 @@ class _Done:
 
 
 def _gather(
-    asking: Sequence[Collection], archive: Archive, progress: Progress
+    asking: Sequence[Collection],
+    keep: Callable[[Bundle], None],
+    progress: Progress,
 ) -> list[Failure]:
     """Ask all the sites, a few at a time, and put what they say in the archive.
 
@@ -219,7 +254,7 @@ def _gather(
         waiting.put(collection)
     for _ in range(min(AT_ONCE, len(asking))):
         worker = threading.Thread(
-            target=_work, args=(waiting, news, archive, stop), daemon=True
+            target=_work, args=(waiting, news, keep, stop), daemon=True
         )
         worker.start()
     try:
@@ -231,7 +266,7 @@ def _gather(
 def _work(
     waiting: "SimpleQueue[Collection]",
     news: "SimpleQueue[Step | _Done]",
-    archive: Archive,
+    keep: Callable[[Bundle], None],
     stop: threading.Event,
 ) -> None:
     while not (stop.is_set() or waiting.empty()):
@@ -241,7 +276,7 @@ def _work(
             return
         try:
             for bundle in collection.bundles(news.put, stop):
-                archive.put(bundle)
+                keep(bundle)
             news.put(_Done(collection))
         except BaseException as fault:
             news.put(_Done(collection, fault))

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -9,6 +10,7 @@ from etl.settings_access import Auditing, SignIn
 from etl.settings_kinds import Secret, Slug, Strict, Text, Word
 
 _ADDRESS: Final = r"^[^@\s<>,;]+@[^@\s<>,;]+$"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _Address = Annotated[str, Field(pattern=_ADDRESS)]
 
 
@@ -140,6 +142,88 @@ class Signals(Strict):
         return self
 
 
+class Check(Strict):
+    """How much of what a rule looks at may break it before a site has failed it."""
+
+    rule: Annotated[
+        Literal[
+            "result_without_batch",
+            "release_without_batch",
+            "material_without_batch",
+            "deviation_without_batch",
+            "batch_without_order",
+            "release_before_harvest",
+            "infused_without_release",
+            "booked_above_staffed",
+            "overlapping_versions",
+            "fractions_as_percent",
+            "decision_against_results",
+        ],
+        Field(description="A rule between datasets, by its name."),
+    ]
+    threshold: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="The share of rows that may break it; 0.02 is 2 %."
+        ),
+    ]
+
+
+class ArchivePlace(Strict):
+    """Where what the sites sent is kept: a folder, or a bucket that speaks S3."""
+
+    address: Annotated[
+        Text,
+        Field(description="A folder, seen from this file's, or s3://bucket/folder."),
+    ]
+    endpoint: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s@]+$",
+            description="The store's own address; without it the bucket is Amazon's.",
+        ),
+    ] = None
+    region: Annotated[
+        str, Field(description="The store's region, where it has any.")
+    ] = "us-east-1"
+    access_key: Annotated[
+        Secret | None,
+        Field(
+            description='Who may read, list, put and delete there, as { env = "NAME" }.'
+        ),
+    ] = None
+    secret_key: Annotated[
+        Secret | None, Field(description='Its secret, as { env = "NAME" }.')
+    ] = None
+    ca_file: Annotated[
+        str | None,
+        Field(
+            description="The certificates (PEM) of a store with an authority of its "
+            "own, seen from this file's folder."
+        ),
+    ] = None
+
+    @property
+    def bucket(self) -> tuple[str, str] | None:
+        """The bucket's name and the folder in it; None for a folder of this machine."""
+        parts = urlsplit(self.address)
+        return (parts.netloc, parts.path.strip("/")) if parts.scheme == "s3" else None
+
+    @model_validator(mode="after")
+    def _keys_where_they_open_something(self) -> Self:
+        if self.bucket is None:
+            if "://" in self.address:
+                raise ValueError("address must be a folder or s3://bucket/folder")
+            if self.model_fields_set - {"address"}:
+                raise ValueError("a folder needs nothing beside its address")
+        elif self.access_key is None or self.secret_key is None:
+            raise ValueError("a bucket needs access_key and secret_key")
+        plain = (self.endpoint or "").startswith("http://")
+        if plain and urlsplit(self.endpoint).hostname not in _LOOPBACK:
+            raise ValueError("endpoint must start with https://, or all travels open")
+        return self
+
+
 class NetworkFile(Strict):
     """`network.toml`: the network, what it agreed and what it makes."""
 
@@ -156,6 +240,14 @@ class NetworkFile(Strict):
     audit: Annotated[
         Auditing, Field(description="The trail of who did what and when.")
     ] = Auditing()
+    archive: Annotated[
+        ArchivePlace | None,
+        Field(description="Where what was sent is kept, if not in data/archive."),
+    ] = None
+    check: Annotated[
+        tuple[Check, ...],
+        Field(strict=False, description="Rules of which one broken row is no failure."),
+    ] = ()
     product: Annotated[
         tuple[Product, ...], Field(strict=False, description="The network's products.")
     ] = ()

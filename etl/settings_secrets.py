@@ -22,7 +22,7 @@ _SECRET_NAME: Final = re.compile(
 )
 _HOLD_SECRETS: Final = (
     *("source", "privacy", "agent", "dataset"),
-    *("signals", "sign_in", "audit"),
+    *("signals", "sign_in", "audit", "archive"),
 )
 _PUBLIC: Final = ("public_key", "host_key")
 _UNSET: Final = "unset"  # not empty, or a connector would miss it a second time
@@ -105,8 +105,9 @@ def plain_secrets(slug: str, data: Mapping[str, object]) -> Iterator[Mistake]:
     """Every place of a file where a secret seems to stand in plain text.
 
     `slug` is the site's, or the word for the network. Only `[source]`, `[privacy]`,
-    `[agent]`, `[signals]`, `[sign_in]`, `[audit]` and the reading options are looked
-    at: elsewhere `token` may well be the name of a column. The value is never repeated.
+    `[agent]`, `[signals]`, `[sign_in]`, `[audit]`, `[archive]` and the reading options
+    are looked at: elsewhere `token` may well be the name of a column. The value is
+    never repeated.
     """
     for path, value in _texts(data):
         if path[0] not in _HOLD_SECRETS or "columns" in path:

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from etl.bundle import sync
+from etl.shelf import sync
 
 # Rows of one entry that are kept in memory: what most sites have in all.
 IN_MEMORY: Final = 65_536

@@ -75,7 +75,14 @@ class Warehouse:
         return self._count("select coalesce(max(run), 0) from run")
 
     def finish(self, run: int, failures: Sequence[Failure]) -> None:
-        """Note how the run ended, and what each failing source answered."""
+        """Note that the run ends now, and what each failing source answered."""
+        state = "partial" if failures else "complete"
+        self.finish_as(run, state, datetime.now(UTC), failures)
+
+    def finish_as(
+        self, run: int, state: str, finished_at: datetime, failures: Sequence[Failure]
+    ) -> None:
+        """Note how and when the run ended, and what each failing source answered."""
         for failure in failures:
             self.connection.execute(
                 "insert into source_error values (?, ?, ?, ?)",
@@ -83,7 +90,7 @@ class Warehouse:
             )
         self.connection.execute(
             "update run set state = ?, finished_at = ? where run = ?",
-            ["partial" if failures else "complete", datetime.now(UTC), run],
+            [state, finished_at, run],
         )
 
     def land(

@@ -19,10 +19,10 @@ import httpx
 from pydantic import ValidationError
 
 from connectors import ConfigError, PocnetError
-from etl.bundle import sync
 from etl.network import Agent
 from etl.receipt import Receipt
 from etl.reception import RECEIPT
+from etl.shelf import sync
 
 ADDRESS: Final = "/api/v1/bundles"
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")

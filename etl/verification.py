@@ -13,15 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from etl.bundle import Archive
+from etl.bundle import (
+    MANIFEST_NAME,
+    OBJECT_NAME,
+    Archive,
+    manifest_name,
+    object_name,
+)
+from etl.run_record import RECORD_NAME
 from etl.store import Warehouse
+from etl.withdrawal import EVENT_NAME, register_of
 
 # Litter is what a killed run leaves; nothing refers to it and nothing lacks it.
 Kind = Literal["missing", "altered", "stray", "litter"]
 Progress = Callable[[int, int], None]
 _NAMED_OBJECTS: Final = ("rows", "rejects", "keys")
-_OBJECT: Final = re.compile(r"objects/([0-9a-f]{64})\.parquet")
-_MANIFEST: Final = re.compile(r"manifests/([^/]+)/([0-9a-f]{64})\.json")
+# Signed by a site: what it claims is checked when it comes in, and named by its bundle.
+_CLAIM: Final = re.compile(r"claims/[^/]+/[0-9a-f]{64}\.json")
 _INCOMING: Final = "incoming/"
 
 
@@ -36,7 +44,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verified:
-    """How many manifests and objects were read, and what is not as it should be."""
+    """How many manifests and objects were read, and what is not as it should be.
+
+    The record of a run counts as a manifest: it names tables as one does.
+    """
 
     manifests: int
     objects: int
@@ -65,48 +76,49 @@ def verify(
     known: Collection[tuple[str, str]] = (),
     progress: Progress = lambda done, total: None,
 ) -> Verified:
-    """Every file of the archive, its bytes compared with its name and its manifest.
+    """Every file of the archive, its bytes compared with its name and what names it.
 
     `known` are bundles that are known to have been there: an object without a manifest
     looks the same whether its run was killed or its manifest was taken away. One file
-    is read at a time, in pieces, so memory holds names only.
+    is read at a time, objects in pieces, so memory holds names only.
     """
-    files = [*_files(archive.folder)]
-    manifests = [path for path in files if _MANIFEST.fullmatch(path)]
-    objects = [path for path in files if _OBJECT.fullmatch(path)]
-    found, claimed, done = list[Finding](), dict[str, str](), 0
-    for path in manifests:
-        found += _manifest(archive.folder / path, path, claimed)
-        done += 1
-        progress(done, len(manifests) + len(objects))
-    for path in objects:
-        found += _object(archive.folder / path, path, claimed)
-        done += 1
-        progress(done, len(manifests) + len(objects))
-    found += _lacking(claimed, objects)
-    found += _lost(known, manifests)
+    files = [*archive.shelf.names()]
+    saying = [name for name in files if _says(name)]
+    objects = [name for name in files if OBJECT_NAME.fullmatch(name)]
+    found, claimed = list[Finding](), dict[str, str]()
+    for done, name in enumerate((*saying, *objects), 1):
+        judge = _saying if _says(name) else _object
+        found += judge(archive, name, claimed)
+        progress(done, len(saying) + len(objects))
+    # What a withdrawal has replaced is gone for good, and rightly.
+    gone = register_of(archive).replaced
+    for site, bundle in known:
+        claimed.setdefault(manifest_name(site, bundle), "the warehouse")
+    right = {manifest_name(each.site, each.old) for each in gone.values()}
+    found += _lacking(claimed, {*files} | right)
     found += _others(files)
     ordered = sorted(found, key=lambda each: (each.kind, each.path))
-    return Verified(len(manifests), len(objects), tuple(ordered))
+    return Verified(len(saying), len(objects), tuple(ordered))
 
 
-def _files(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        if not path.is_dir() or path.is_symlink():
-            yield path.relative_to(folder).as_posix()
+def _says(name: str) -> bool:
+    kinds = (MANIFEST_NAME, RECORD_NAME, EVENT_NAME)
+    return any(kind.fullmatch(name) for kind in kinds)
 
 
-def _manifest(place: Path, path: str, claimed: dict[str, str]) -> Iterator[Finding]:
-    """What is wrong with a manifest; the objects it names are added to `claimed`."""
-    raw = place.read_bytes()
+def _saying(archive: Archive, name: str, claimed: dict[str, str]) -> Iterator[Finding]:
+    """What is wrong with a manifest or a record; what it names is claimed."""
+    raw = archive.shelf.read(name)
     said = _read(raw)
-    for name in _NAMED_OBJECTS:
-        if said.get(name):
-            claimed.setdefault(str(said[name]), path)
-    if hashlib.sha256(raw).hexdigest() != place.stem:
-        yield Finding("altered", path, "its bytes do not match its name")
-    elif said.get("site") != place.parent.name:
-        yield Finding("stray", path, "it lies in the folder of another site")
+    for held in _names(said):
+        claimed.setdefault(held, name)
+    stem = Path(name).stem
+    if hashlib.sha256(raw).hexdigest() != stem.rpartition("-")[2]:
+        yield Finding("altered", name, "its bytes do not match its name")
+    elif MANIFEST_NAME.fullmatch(name) and said.get("site") != Path(name).parent.name:
+        yield Finding("stray", name, "it lies in the folder of another site")
+    elif RECORD_NAME.fullmatch(name) and said.get("run") != int(stem.split("-")[0]):
+        yield Finding("stray", name, "it is the record of another run")
 
 
 def _read(raw: bytes) -> dict[str, object]:
@@ -118,36 +130,33 @@ def _read(raw: bytes) -> dict[str, object]:
     return said if isinstance(said, dict) else {}
 
 
-def _object(place: Path, path: str, claimed: dict[str, str]) -> Iterator[Finding]:
-    with place.open("rb") as file:
-        whole = hashlib.file_digest(file, "sha256").hexdigest() == place.stem
-    if not whole:
-        yield Finding("altered", path, "its bytes do not match its name")
-    elif place.stem not in claimed:
-        yield Finding("litter", path, "no manifest names it: its run was killed")
+def _names(said: dict[str, object]) -> Iterator[str]:
+    """The files that a manifest or a record names."""
+    hub, bundles = said.get("hub"), said.get("bundles") if "run" in said else None
+    tables = hub.values() if isinstance(hub, dict) else ()
+    for held in (*(said.get(each) for each in _NAMED_OBJECTS), *tables):
+        if held:
+            yield object_name(str(held))
+    for site, bundle in bundles if isinstance(bundles, list) else ():
+        yield manifest_name(site, bundle)
 
 
-def _lacking(claimed: dict[str, str], objects: list[str]) -> Iterator[Finding]:
-    there = {Path(path).stem for path in objects}
-    for name, manifest in claimed.items():
+def _object(archive: Archive, name: str, claimed: dict[str, str]) -> Iterator[Finding]:
+    if archive.shelf.digest(name) != Path(name).stem:
+        yield Finding("altered", name, "its bytes do not match its name")
+    elif name not in claimed:
+        yield Finding("litter", name, "no manifest names it: its run was killed")
+
+
+def _lacking(claimed: dict[str, str], there: set[str]) -> Iterator[Finding]:
+    for name, by in claimed.items():
         if name not in there:
-            path = f"objects/{name}.parquet"
-            yield Finding("missing", path, f"{manifest} names it")
-
-
-def _lost(
-    known: Collection[tuple[str, str]], manifests: list[str]
-) -> Iterator[Finding]:
-    there = {*manifests}
-    for site, name in known:
-        path = f"manifests/{site}/{name}.json"
-        if path not in there:
-            yield Finding("missing", path, "the warehouse was made of it")
+            yield Finding("missing", name, f"{by} names it")
 
 
 def _others(files: list[str]) -> Iterator[Finding]:
     for path in files:
         if path.startswith(_INCOMING):
             yield Finding("litter", path, "a killed run left it half-written")
-        elif not (_MANIFEST.fullmatch(path) or _OBJECT.fullmatch(path)):
+        elif not (_says(path) or OBJECT_NAME.fullmatch(path) or _CLAIM.fullmatch(path)):
             yield Finding("stray", path, "no archive of pocnet holds such a file")

@@ -43,14 +43,18 @@ def discordant_said(frame: pl.DataFrame) -> str:
 
 def checked(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Each rule between datasets: rows that break it, of those it applies to, where."""
-    broken = pl.col("numerator") > 0
-    none = pl.col("denominator") == 0
+    applies = pl.col("verdict") != "not_applicable"
+    fails = pl.col("verdict") == "fail"
+    none = pl.col("applies") == 0
     return (
         queries.rule_counts(viewer, filters)
         .group_by("rule")
         .agg(
             pl.col("numerator", "denominator").sum(),
-            pl.col("site").filter(broken).sort().alias("sites"),
+            pl.col("threshold").first(),
+            applies.sum().alias("applies"),
+            (pl.col("verdict") == "pass").sum().alias("passes"),
+            pl.col("site").filter(fails).sort().alias("sites"),
         )
         .sort("rule")
         .with_columns(
@@ -68,14 +72,34 @@ def checked(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 def _checked_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return "You see no site by name, so no rule is checked here."
-    broken = frame.filter(pl.col("numerator") > 0)
-    if broken.is_empty():
-        return f"No row breaks any of {some(frame.height, 'rule')} between datasets."
-    where = broken["sites"].explode().n_unique()
+    failed = frame.filter(pl.col("sites").list.len() > 0)
+    idle = frame.filter(pl.col("state") == "not_applicable").height
+    apart = f"; {some(idle, 'rule')} had no row to look at" if idle else ""
+    if failed.is_empty():
+        of = some(frame.height - idle, "rule")
+        return f"Every site passes each of {of} between datasets{apart}."
+    where = failed["sites"].explode().n_unique()
     return (
-        f"{broken.height} of {some(frame.height, 'rule')} between datasets"
-        f" {'is' if broken.height == 1 else 'are'} broken somewhere, at"
-        f" {some(where, 'site')}. Fewer is better."
+        f"{failed.height} of {some(frame.height - idle, 'rule')} between datasets"
+        f" {'is' if failed.height == 1 else 'are'} failed somewhere, at"
+        f" {some(where, 'site')}{apart}. Fewer is better."
+    )
+
+
+def issues(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Each refused row, contradiction and odd decision: new, existing or resolved."""
+    return queries.issues(viewer, filters)
+
+
+def _issues_said(frame: pl.DataFrame) -> str:
+    if frame.is_empty():
+        return NOT_YOURS
+    counts = dict(frame["status"].value_counts().iter_rows())
+    return (
+        f"{some(counts.get('new', 0), 'issue is', 'issues are')} new since the run"
+        f" before, {counts.get('existing', 0)} existed already and"
+        f" {counts.get('resolved', 0)} are resolved. Fewer is better, and resolved ones"
+        " are the next step."
     )
 
 
@@ -104,7 +128,30 @@ CARDS = (
             Column("rule", "Rule", "words"),
             Column("numerator", "Rows that break it", "count"),
             Column("denominator", "Of rows", "count"),
-            Column("sites", "At", "sites"),
+            Column("threshold", "May be broken by", "percent"),
+            Column("passes", "Sites that pass", "count"),
+            Column("sites", "Failed at", "sites"),
+        ),
+        note="Thresholds are those that `network.toml` says now. A site with no row for"
+        " a rule neither passes nor fails it.",
+    ),
+    Card(
+        "quality-issues",
+        "New, existing, resolved",
+        issues,
+        _issues_said,
+        columns=(
+            Column("status", "Status", "words"),
+            Column("site", "Site", "site"),
+            Column("dataset", "Dataset", "words"),
+            Column("rule", "Rule", "words"),
+            Column("severity", "Severity"),
+            Column("batch", "Batch"),
+            Column("origin", "Where"),
+            Column("ref", "Row"),
+            Column("column", "Column"),
+            Column("read", "Read"),
+            Column("expected", "Expected"),
         ),
     ),
     Card(

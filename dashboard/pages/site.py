@@ -12,7 +12,7 @@ from dashboard.card import Card
 from dashboard.components import Column, notice, written
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
-from dashboard.names import some, words
+from dashboard.names import may_list, some, words
 from dashboard.notes import notes
 from dashboard.pages import _site_days
 from dashboard.pages._site_days import NOT_CHOSEN, chosen, only
@@ -173,9 +173,28 @@ def _facts(viewer: Viewer, filters: Filters) -> Component:
                 " the hub pulls by itself, it holds that key.",
                 className="note",
             ),
+            *_report_links(own.site[0]),
         ],
         className="card-figure",
     )
+
+
+def _report_links(site: str) -> list[Component]:
+    """The site's report, for those who may read its rows."""
+    if not may_list(site):
+        return []
+    place = f"/api/v1/sites/{site}/report"
+    return [
+        html.P(
+            [
+                "What to look at in this site's rows, each with its place: ",
+                html.A("a page to print", href=f"{place}.html"),
+                ", ",
+                html.A("a workbook", href=f"{place}.xlsx"),
+                ".",
+            ]
+        )
+    ]
 
 
 def _picker(listed: pl.DataFrame, filters: Filters) -> Component:

@@ -25,6 +25,7 @@ from dashboard.queries.draft import (
     draft_quantiles,
     drafted,
 )
+from dashboard.queries.issues import issues
 from dashboard.queries.listing import batches
 from dashboard.queries.lots import listed_lots
 from dashboard.queries.network import (
@@ -110,6 +111,7 @@ __all__ = [
     "findings",
     "first_attempts",
     "headings",
+    "issues",
     "laboratory_days",
     "limits_in_use",
     "listed_lots",

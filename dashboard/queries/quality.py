@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from dashboard.filters import Filters
+from dashboard.queries.agreed import thresholds
 from dashboard.queries.disclosure import DATA, overseeing, scope
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
@@ -79,18 +80,38 @@ def rejects(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 
 def findings(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """What rows say against each other: accepted, but somebody should look."""
-    return _quoted("finding", viewer, filters, "rule, site, dataset, batch")
+    """What rows say against each other: accepted, but somebody should look.
+
+    `origin` and `ref` are the place of the first of the `rows` that it is about.
+    """
+    order = "rule, site, dataset, batch"
+    return _quoted(_placed("finding", "f.key"), viewer, filters, order)
 
 
 def discordances(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Decisions that do not follow from the batch's own recorded results."""
-    return _quoted("discordance", viewer, filters, "site, batch")
+    return _quoted(_placed("discordance", "f.batch"), viewer, filters, "site, batch")
 
 
 def rule_counts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    """Numerator and denominator of every cross-dataset rule by named site."""
-    return _rows("rule_count", viewer, filters, "rule, site")
+    """Numerator and denominator of every cross-dataset rule by named site.
+
+    `verdict` is by the `threshold` agreed today: pass, fail, or not_applicable where
+    there was no row to look at.
+    """
+    agreed = thresholds()
+    share = pl.col("numerator") / pl.col("denominator")
+    threshold = pl.col("rule").replace_strict(
+        dict(agreed), default=0.0, return_dtype=pl.Float64
+    )
+    return _rows("rule_count", viewer, filters, "rule, site").with_columns(
+        threshold=threshold,
+        verdict=pl.when(pl.col("denominator") == 0)
+        .then(pl.lit("not_applicable"))
+        .when(share > threshold)
+        .then(pl.lit("fail"))
+        .otherwise(pl.lit("pass")),
+    )
 
 
 def runs() -> pl.DataFrame:
@@ -101,6 +122,15 @@ def runs() -> pl.DataFrame:
 def source_errors(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Sources that did not answer in the last run, with what they said."""
     return _quoted("source_error", viewer, filters, "site, source")
+
+
+def _placed(table: str, key: str) -> str:
+    """A table of findings with the place of the rows that each is about."""
+    return (
+        f"(select f.*, p.origin, p.ref, p.rows from {table} as f "
+        "left join finding_place as p on p.rule = f.rule and p.site = f.site "
+        f"and p.dataset = f.dataset and p.key = {key})"
+    )
 
 
 def _quoted(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:

@@ -161,7 +161,8 @@ def _opened(path: Path) -> Snapshot:
     with _lock:
         if path not in _open:
             _open[path] = _attach(path)
-            for stale in list(_open)[:-_KEPT]:
+            removed = [each for each in _open if not each.exists()]
+            for stale in {*removed, *list(_open)[:-_KEPT]}:
                 del _open[stale]
         return _open[path]
 

@@ -9,6 +9,7 @@ it needs more than SQL can say plainly.
 
 from datetime import date
 from importlib.resources import files
+from typing import Final
 
 import duckdb
 
@@ -17,6 +18,12 @@ from etl.contract.schemas import SCHEMAS
 from etl.filling import create
 from etl.judged_tables import Judgement
 from etl.plausibility import SUMMARIES
+
+# Of a gate whose outcome is undetermined nothing follows, so it is not looked at.
+_DECIDED: Final = """
+select site, count(*) filter (outcome = 'fail') as numerator, count(*) as denominator
+from release inner join gate_outcome using (site, batch, gate)
+where decision = 'released' and outcome in ('pass', 'fail') group by site"""
 
 
 def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
@@ -51,5 +58,6 @@ def _find(connection: duckdb.DuckDBPyConnection) -> None:
         name: connection.sql(sql).pl() for name, sql in {**asked, **SUMMARIES}.items()
     }
     found = rules.find(tables)
+    decided = connection.sql(_DECIDED).pl()
     create(connection, "finding", found.findings)
-    create(connection, "rule_count", found.counts)
+    create(connection, "rule_count", rules.counted_too(found.counts, decided))

@@ -79,6 +79,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "findings": queries.findings,
     "first_attempts": queries.first_attempts,
     "headings": queries.headings,
+    "issues": queries.issues,
     "laboratory_days": queries.laboratory_days,
     "limits_in_use": lambda v, f: queries.limits_in_use(
         v, "car-t-cd19", of_cd19().criteria

@@ -35,11 +35,14 @@ def test_an_archive_as_it_was_kept_is_whole(folder: Path) -> None:
     assert result.findings == ()
     assert result.whole
     names = [*Archive(folder / "data" / "archive").names()]
-    assert result.manifests == len(names) >= 9
+    runs = [*(folder / "data" / "archive" / "runs").iterdir()]
+    assert result.manifests == len(names) + len(runs) >= 10
     assert result.objects == len([*(folder / "data/archive/objects").iterdir()])
 
 
-@pytest.mark.parametrize("pattern", ["objects/*.parquet", "manifests/beta/*.json"])
+@pytest.mark.parametrize(
+    "pattern", ["objects/*.parquet", "manifests/beta/*.json", "runs/*.json"]
+)
 def test_one_changed_bit_is_found_and_named(folder: Path, pattern: str) -> None:
     path = some(folder, pattern)
     raw = bytearray(path.read_bytes())
@@ -67,6 +70,20 @@ def test_a_lost_manifest_is_missed_by_the_warehouse(folder: Path) -> None:
     path = some(folder, "manifests/beta/*.json")
     path.unlink()
     assert ("missing", inside(path)) in found(folder)
+
+
+def test_a_lost_manifest_is_missed_by_the_record_of_its_run(folder: Path) -> None:
+    (folder / "data" / "warehouse.duckdb").unlink()
+    path = some(folder, "manifests/beta/*.json")
+    path.unlink()
+    assert ("missing", inside(path)) in found(folder)
+
+
+def test_the_record_of_a_run_under_another_number_is_a_stray(folder: Path) -> None:
+    path = some(folder, "runs/*.json")
+    moved = path.with_name(path.name.replace("00000001", "00000002"))
+    path.rename(moved)
+    assert ("stray", inside(moved)) in found(folder)
 
 
 def test_what_a_killed_run_leaves_is_told_apart(folder: Path) -> None:

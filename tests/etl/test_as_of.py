@@ -127,15 +127,72 @@ def test_a_new_warehouse_remembers_every_run(third: Path, tmp_path: Path) -> Non
     assert pulled(folder, "alpha").run == 5
 
 
-def test_the_archive_alone_is_enough(folder: Path) -> None:
-    before = everything(folder / "data" / "snapshots" / "1.duckdb")
+def alone(folder: Path) -> None:
+    """Leave nothing of the network's data but the archive, and no site to ask."""
     for path in (folder / "data").iterdir():
         if path.name != "archive":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.rmtree(folder / "drops")
-    done = CliRunner().invoke(command, [str(folder)], catch_exceptions=False)
-    assert "1.duckdb" in done.stdout
-    after = everything(folder / "data" / "snapshots" / "1.duckdb")
-    # A run is when it was made.
-    del before["run"], after["run"]
+
+
+@pytest.fixture
+def lost(third: Path, tmp_path: Path) -> Path:
+    """The network after three runs, of whose data nothing but the archive is left."""
+    folder = Path(shutil.copytree(third, tmp_path / "network", symlinks=True))
+    alone(folder)
+    return folder
+
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_the_archive_alone_knows_what_each_run_was(
+    third: Path, lost: Path, run: int
+) -> None:
+    published = everything(third / "data" / "snapshots" / f"{run}.duckdb")
+    again = as_of(network(lost), run)
+    assert again.failures == ()
+    assert everything(again.snapshot) == published
+
+
+def test_the_archive_alone_is_enough_to_go_on_from(third: Path, lost: Path) -> None:
+    done = CliRunner().invoke(command, [str(lost)], catch_exceptions=False)
+    assert "4.duckdb" in done.stdout
+    warehouse = lost / "data" / "warehouse.duckdb"
+    for earlier, later in ((1, 2), (2, 3), (1, 3)):
+        before = differences(third / "data" / "warehouse.duckdb", earlier, later)
+        assert before and differences(warehouse, earlier, later) == before
+    assert differences(warehouse, 3, 4) == ()
+    after = everything(lost / "data" / "snapshots" / "4.duckdb")
+    before = everything(third / "data" / "snapshots" / "3.duckdb")
+    for content in (before, after):
+        del content["meta"], content["run"], content["source_error"]
     assert after == before
+
+
+def test_a_run_killed_before_it_was_recorded_is_recorded_by_the_next(
+    folder: Path,
+) -> None:
+    (record,) = (folder / "data" / "archive" / "runs").iterdir()
+    said = record.read_bytes()
+    record.unlink()
+    pulled(folder, "alpha")
+    assert record.read_bytes() == said
+    assert len([*record.parent.iterdir()]) == 2
+
+
+def test_failures_of_a_run_are_known_when_all_else_is_lost(folder: Path) -> None:
+    shutil.rmtree(folder / "drops" / "beta")
+    (failure,) = {each for each in pulled(folder).failures if each.site == "beta"}
+    alone(folder)
+    again = as_of(network(folder), 2).snapshot
+    told = rows(again, "source_error", "site, message")
+    assert (failure.site, failure.message) in told
+    assert ("partial",) in rows(again, "run", "state")
+
+
+def test_a_network_that_never_recorded_a_run_comes_in_one(folder: Path) -> None:
+    before = rows(folder / "data" / "snapshots" / "1.duckdb", "batch")
+    alone(folder)
+    shutil.rmtree(folder / "data" / "archive" / "runs")
+    result = rebuild(network(folder))
+    assert (result.run, result.failures) == (1, ())
+    assert rows(result.snapshot, "batch") == before
