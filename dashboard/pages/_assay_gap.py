@@ -72,13 +72,14 @@ def _said(frame: pl.DataFrame) -> str:
 
 def _differs(known: pl.DataFrame, term: str) -> str:
     rows = known.filter(pl.col("verdict").is_in([term, "both"]))
-    each = [
-        f"{site_name(row['site'])} ({row[term]:+.2g} {row['unit'] or ''})".replace(
-            " )", ")"
-        )
+    return "; ".join(
+        f"{site_name(row['site'])} ({row[term]:+.2g}{_unit(row['unit'])})"
         for row in rows.to_dicts()
-    ]
-    return "; ".join(each)
+    )
+
+
+def _unit(unit: str | None) -> str:
+    return f" {unit}" if unit else ""
 
 
 def _drawn(frame: pl.DataFrame) -> go.Figure | list[go.Figure]:
