@@ -115,9 +115,9 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
     "DRAFT_COUNTS", "Draft", "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under",
-    "NoSnapshotError", "about", "agreed_completeness", "agreed_silence",
+    "NoSnapshotError", "Standing", "about", "agreed_completeness", "agreed_silence",
     "answering_from",
-    "audience_rule", "cohorts", "current", "previous", "products", "runs",
+    "audience_rule", "cohorts", "current", "previous", "products", "runs", "standing",
 }  # fmt: skip
 COUNTED = {
     "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
