@@ -38,8 +38,11 @@ def cohorts(_viewer: Viewer, _filters: Filters) -> pl.DataFrame:
         "low998": "below the paper's own 99.8 % limit",
         "none": "within the paper's own limits",
     }
-    verdict = pl.col("flagged").replace_strict(
-        words, default="the paper's only stratum", return_dtype=pl.String
+    # Where no paper is known the column is of no type.
+    verdict = (
+        pl.col("flagged")
+        .cast(pl.String)
+        .replace_strict(words, default="the paper's only stratum")
     )
     return intervals.proportions(whole).with_columns(
         verdict.alias("verdict"),
