@@ -20,13 +20,14 @@ def caterpillar(
     value: str,
     percent: bool = False,
     centre: float | None = None,
+    reference: str = "network",
 ) -> go.Figure:
     """One row a label: the point with shape by flag, the interval as a line.
 
     `frame`: label, value, low, high, state, reason, `flag` when there is one, `fade`
     (opacity, less for what is old), and `reference` when each row has a centre of its
-    own. The order of the rows is kept:
-    who draws decides it, and no rank is implied.
+    own, which the argument names. The order of the rows is kept: who draws decides it,
+    and no rank is implied.
     """
     if (blank := nothing(frame)) is not None:
         return blank
@@ -38,7 +39,7 @@ def caterpillar(
     if centre is not None:
         figure.add_vline(x=centre, line={"color": GREY, "width": 1.2, "dash": "dash"})
     if "reference" in rows.columns:
-        _references(figure, rows)
+        _references(figure, rows, reference, percent)
     figure.update_yaxes(**by_position(rows["label"].to_list()))
     figure.update_xaxes(tickformat=".0%" if percent else "")
     return figure
@@ -71,7 +72,9 @@ def _points(
     )
 
 
-def _references(figure: go.Figure, rows: pl.DataFrame) -> None:
+def _references(
+    figure: go.Figure, rows: pl.DataFrame, name: str, percent: bool
+) -> None:
     """What each row is set against, as an upright stroke that cannot be a point."""
     figure.add_scatter(
         x=rows["reference"].to_list(),
@@ -82,7 +85,7 @@ def _references(figure: go.Figure, rows: pl.DataFrame) -> None:
             "size": 18,
             "line": {"color": GREY, "width": 2.5},
         },
-        name="network",
-        hovertemplate="network %{x:.1%}<extra></extra>",
+        name=name,
+        hovertemplate=f"{name} %{{x:{'.1%' if percent else ',.4~g'}}}<extra></extra>",
         showlegend=True,
     )

@@ -53,6 +53,7 @@ from dashboard.queries.replay import COUNTS as REPLAY_COUNTS
 from dashboard.queries.replay import OWN as OWN_SPECIFICATION
 from dashboard.queries.replay import Under, causes, replayed
 from dashboard.queries.sequence import sequence, silent_months
+from dashboard.queries.simulation import last_year, recorded
 from dashboard.queries.slots import (
     agreed_completeness,
     agreed_silence,
@@ -113,6 +114,7 @@ __all__ = [
     "headings",
     "issues",
     "laboratory_days",
+    "last_year",
     "limits_in_use",
     "listed_lots",
     "losses",
@@ -128,6 +130,7 @@ __all__ = [
     "products",
     "queue",
     "queue_weekly",
+    "recorded",
     "rejects",
     "replayed",
     "reports",

@@ -20,6 +20,7 @@ PAGES = (
     "/replay",
     "/draft",
     "/capacity",
+    "/what-if",
     "/quality",
     "/site",
     "/methods",
