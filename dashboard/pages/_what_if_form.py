@@ -34,7 +34,7 @@ class _Row:
 
 _ROWS: Final[Mapping[str, _Row]] = {
     "close": _Row("Close a site", "Site", "weeks", "4"),
-    "staff": _Row("Add or lose staff", "Site", "starts a week, + or −", "1"),
+    "staff": _Row("Add or lose staff", "Site", "starts a week (±)", "1"),
     "device": _Row("Add a device", "Site", "starts a week", "1"),
     "vector": _Row("Lose a vector supply", "Vector", "weeks", "6"),
     "laboratory": _Row("Slow a laboratory", "Laboratory", "days", "5"),
@@ -77,14 +77,10 @@ def _changed(filters: Filters, scenario: Scenario) -> Component:
     ]
     if not chips:
         return html.P(NOTHING)
-    since = (
-        f" From {written(scenario.since, 'date')} on."
-        if scenario.since
-        else " From the first day on."
-    )
+    day = written(scenario.since, "date") if scenario.since else "the first day"
     return html.Div(
         [
-            html.P(["Changed:", since], className="what-if-said"),
+            html.P(f"Changed from {day} on:", className="what-if-said"),
             html.Ul(chips, className="chips", **aria(label="What is changed")),
         ],
         className="what-if-changed",

@@ -142,7 +142,7 @@ CARDS: Final = (
         count=_absorbed_count,
         note="A patient whose own site cannot start within 7 days of the day the order"
         " was ready goes to the nearest other site that may make the product and can"
-        " start within 7 days; if none can, he waits at home. Only patients of sites"
+        " start within 7 days; if none can, the patient waits. Only patients of sites"
         " that are shut or cut down go, or of all sites where none is. Distance is"
         " along the great circle; the days of the journey are not added: look at the"
         f" distance. {RANGE}",

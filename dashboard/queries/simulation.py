@@ -11,7 +11,8 @@ from datetime import date, timedelta
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.batches import counts, durations, laboratory_days
+from dashboard.queries.batches import counts
+from dashboard.queries.days import durations, laboratory_days
 from dashboard.queries.disclosure import (
     SCOPE,
     SUPPRESSED,
@@ -147,13 +148,10 @@ def _gap(viewer: Viewer) -> pl.DataFrame:
     """Days from the start of a failed batch to that of the order's next one."""
     snapshot = current()
     answer = snapshot.rows(
-        "select s.shown as site, cast(date_diff('day', m.started, m.next) as bigint)"
-        " as day, count(*) as n, count(distinct m.site) as pooled_from from ("
-        "select site, started, no_product, lead(started) over ("
-        "partition by site, order_key order by coalesce(attempt, 1), started, batch)"
-        " as next from fact_batch where counted and order_key is not null"
-        f" and started is not null) as m join {SCOPE} as s on m.site = s.site"
-        " where m.no_product and m.next >= m.started group by all order by all",
+        "select s.shown as site, cast(r.day as bigint) as day,"
+        " cast(sum(r.n) as bigint) as n, count(distinct r.site) as pooled_from"
+        f" from rollup_again as r join {SCOPE} as s on r.site = s.site"
+        " group by all order by all",
         scope(snapshot, viewer, Filters()).parameters,
     )
     return _whole(snapshot, viewer, answer, "n")
@@ -163,19 +161,21 @@ def _demand(viewer: Viewer, year: Filters) -> pl.DataFrame:
     """Orders of the year by heading, product and region of the treating centre."""
     snapshot = current()
     answer = snapshot.rows(
-        "select s.shown as site, d.product, d.region, count(*) as orders,"
-        " count(distinct d.site) as pooled_from"
-        f" from demand as d join {SCOPE} as s on d.site = s.site"
-        " where strftime(d.ordered, '%Y-%m') between $start and $end"
-        " and d.region is not null group by all order by all",
+        "select s.shown as site, r.product, r.region, cast(sum(r.n) as bigint)"
+        " as orders, count(distinct r.site) as pooled_from"
+        f" from rollup_demand as r join {SCOPE} as s on r.site = s.site"
+        " where r.month between cast($start as date) and cast($end as date)"
+        " group by all order by all",
         {
             **scope(snapshot, viewer, Filters()).parameters,
-            "start": year.start,
-            "end": year.end,
+            "start": f"{year.start}-01",
+            "end": f"{year.end}-01",
         },
     )
     shown = _shown(disclose(snapshot, viewer, answer, ("orders",)))
-    return shown.select("site", "product", "region", "orders")
+    return shown.filter(pl.col("region") != "-").select(
+        "site", "product", "region", "orders"
+    )
 
 
 def _whole(

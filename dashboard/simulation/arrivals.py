@@ -74,7 +74,7 @@ def _process(
             break
         draw = total * uniform(key, number, 0, chance.STREAM)
         stream = min(int(np.searchsorted(share, draw, "right")), len(share) - 1)
-        if _counts(streams, stream, (number, day), key):
+        if _counts(streams.kept[stream], streams.since, (number, day), key):
             held = streams.held[stream] <= day < streams.freed[stream]
             orders.due[count] = streams.freed[stream] if held else day
             orders.turn[count], orders.stream[count] = day, stream
@@ -85,11 +85,11 @@ def _process(
 
 
 @compiled
-def _counts(streams: Streams, stream: int, order: tuple[int, float], key: Word) -> bool:
+def _counts(kept: float, since: float, order: tuple[int, float], key: Word) -> bool:
     """Whether an order is one of this scenario's."""
     number, day = order
-    if day < streams.since:
+    if day < since:
         return number < ADDED
-    if number >= ADDED or streams.kept[stream] >= 1:
+    if number >= ADDED or kept >= 1:
         return True
-    return bool(uniform(key, number, 0, chance.KEPT) < streams.kept[stream])
+    return bool(uniform(key, number, 0, chance.KEPT) < kept)

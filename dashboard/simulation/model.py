@@ -84,7 +84,10 @@ def model(recorded: Recorded) -> Model:
     return Model(
         first=recorded.first,
         sites=sites,
-        regions=tuple(region or "-" for region in recorded.sites["region"]),
+        regions=tuple(
+            region or site
+            for site, region in recorded.sites.select("site", "region").iter_rows()
+        ),
         products=products,
         vectors=tuple(
             str(facts.get(p, {}).get("gene_transfer") or "-") for p in products

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from dashboard.simulation import chance
-from dashboard.simulation.arrays import Floats
+from dashboard.simulation.arrays import Floats, Ints
 from dashboard.simulation.chance import uniform
 from dashboard.simulation.compiled import compiled
 from dashboard.simulation.network import (
@@ -24,7 +24,6 @@ from dashboard.simulation.network import (
     UNUSED,
     Coming,
     Events,
-    Lines,
     Network,
     Word,
 )
@@ -41,40 +40,55 @@ def serve(coming: Coming, network: Network, key: Word) -> Events:
     """Every attempt of the orders of one replication, each as early as lines allow."""
     size = len(coming.due)
     events = _room(size)
-    free = np.zeros(network.lines.opens.shape[:2])
+    opens, streams, fates = network.lines.opens, network.streams, network.fates
+    free = np.zeros(opens.shape[:2])
     # What falls due again, soonest last: few at a time, so they are kept in order.
     pending = np.empty((size + 1, 3))
     waiting = done = following = 0
     while following < size or waiting:
-        again = waiting > 0 and (
-            following == size or pending[waiting - 1, 0] < coming.due[following]
-        )
-        if again:
+        soonest = pending[waiting - 1, 0] if waiting else np.inf
+        if following == size or soonest < coming.due[following]:
             waiting -= 1
-            due, order, attempt = pending[waiting]
+            due, order = soonest, int(pending[waiting, 1])
+            attempt = int(pending[waiting, 2])
         else:
-            due, order, attempt = coming.due[following], float(following), 0.0
+            due, order, attempt = coming.due[following], following, 0
             following += 1
-        events.due[done], events.order[done] = due, int(order)
-        events.attempt[done] = int(attempt)
-        _start(events, done, (coming, network, key), free)
-        if events.fate[done] == AGAIN:
-            back = _back(events, done, (coming, network, key))
-            waiting = _insert(pending, waiting, (back, order, attempt + 1))
+        stream, number = coming.stream[order], coming.number[order]
+        site = streams.home[stream]
+        leaves = np.inf
+        if streams.patient[stream]:
+            leaves = due + _patience(fates.patience[site], key, number, attempt)
+        line, start = earliest(opens, free, site, due)
+        if start > due + PATIENT_DAYS and due >= streams.since:
+            near = streams.elsewhere[stream]
+            site, line, start = _elsewhere(opens, free, near, due, (site, line, start))
+        fate = LOST if start > leaves else NEVER
+        if start <= leaves and start < np.inf:
+            kept = coming.hold[order] if len(coming.hold) else network.lines.hold[site]
+            free[site, line] = start + kept
+            row = (site, streams.product[stream])
+            odds = (fates.fails[row], fates.again[row], fates.given[row])
+            fate = _fate(odds, uniform(key, number, attempt, chance.FATE), attempt)
+            if fate == AGAIN:
+                draw = uniform(key, number, attempt, chance.AGAIN)
+                again = (start + drawn(network.days.gap[row], draw), order, attempt + 1)
+                waiting = _insert(pending, waiting, again)
+        _write(events, done, (order, attempt, site, fate), (due, min(start, leaves)))
         done += 1
     return _told(events, done)
 
 
 @compiled
-def earliest(lines: Lines, free: Floats, site: int, due: float) -> tuple[int, float]:
+def earliest(opens: Floats, free: Floats, site: int, due: float) -> tuple[int, float]:
     """The line of a site that can start an order first, and the day."""
-    last = lines.opens.shape[2] - 1
+    last = opens.shape[2] - 1
     best, line = np.inf, 0
     for each in range(free.shape[1]):
         begin = max(free[site, each], due)
         # Past the last week everything is shut for good.
         week = min(int(begin / DAYS), last) if begin < np.inf else last
-        begin = max(begin, lines.opens[site, each, week])
+        begin = max(begin, opens[site, each, week])
         if begin < best:
             best, line = begin, each
     return line, best
@@ -87,73 +101,49 @@ def drawn(quantiles: Floats, draw: float) -> float:
 
 
 @compiled
-def _start(
-    events: Events, at: int, of: tuple[Coming, Network, Word], free: Floats
-) -> None:
-    """Where and when an event is started, and what becomes of it."""
-    coming, network, key = of
-    order, due = events.order[at], events.due[at]
-    stream = coming.stream[order]
-    site = network.streams.home[stream]
-    line, start = earliest(network.lines, free, site, due)
-    if start > due + PATIENT_DAYS and due >= network.streams.since:
-        site, line, start = _elsewhere(
-            network, free, (stream, site, due), (line, start)
-        )
-    events.site[at], events.start[at] = site, start
-    number, attempt = coming.number[order], events.attempt[at]
-    if network.streams.patient[stream]:
-        draw = uniform(key, number, attempt, chance.PATIENCE)
-        mean = network.fates.patience[network.streams.home[stream]]
-        if start > due - mean * np.log(draw):
-            events.fate[at], events.start[at] = LOST, due - mean * np.log(draw)
-            return
-    if start == np.inf:
-        events.fate[at] = NEVER
-        return
-    hold = coming.hold[order] if len(coming.hold) else network.lines.hold[site]
-    free[site, line] = start + hold
-    draw = uniform(key, number, attempt, chance.FATE)
-    row = (site, network.streams.product[stream])
-    events.fate[at] = _fate(network, row, draw, attempt)
+def _patience(mean: float, key: Word, number: int, attempt: int) -> float:
+    """How long somebody can wait: as likely to be lost on any day as on another."""
+    return float(-mean * np.log(uniform(key, number, attempt, chance.PATIENCE)))
 
 
 @compiled
 def _elsewhere(
-    network: Network,
+    opens: Floats,
     free: Floats,
-    asked: tuple[int, int, float],
-    home: tuple[int, float],
+    near: Ints,
+    due: float,
+    own: tuple[int, int, float],
 ) -> tuple[int, int, float]:
     """The nearest site that can start the order in time; its own where none can."""
-    stream, own, due = asked
-    for site in network.streams.elsewhere[stream]:
+    for site in near:
         if site < 0:
             break
-        line, start = earliest(network.lines, free, site, due)
+        line, start = earliest(opens, free, site, due)
         if start <= due + PATIENT_DAYS:
             return site, line, start
-    return own, home[0], home[1]
+    return own
 
 
 @compiled
-def _fate(network: Network, row: tuple[int, int], draw: float, attempt: int) -> int:
+def _fate(odds: tuple[float, float, float], draw: float, attempt: int) -> int:
     """One draw decides: the shares of all fates lie side by side between 0 and 1."""
-    fails = network.fates.fails[row]
+    fails, again, given = odds
     if draw < fails:
-        more = draw < fails * network.fates.again[row] and attempt < ATTEMPTS - 1
+        more = draw < fails * again and attempt < ATTEMPTS - 1
         return AGAIN if more else FAILED
-    return TREATED if draw < fails + (1 - fails) * network.fates.given[row] else UNUSED
+    return TREATED if draw < fails + (1 - fails) * given else UNUSED
 
 
 @compiled
-def _back(events: Events, at: int, of: tuple[Coming, Network, Word]) -> float:
-    """The day on which a failed attempt's next one falls due."""
-    coming, network, key = of
-    order, site = events.order[at], events.site[at]
-    draw = uniform(key, coming.number[order], events.attempt[at], chance.AGAIN)
-    product = network.streams.product[coming.stream[order]]
-    return float(events.start[at] + drawn(network.days.gap[site, product], draw))
+def _write(
+    events: Events,
+    at: int,
+    whole: tuple[int, int, int, int],
+    days: tuple[float, float],
+) -> None:
+    """One event: order, attempt, site and fate; due day, and start or leave."""
+    events.order[at], events.attempt[at], events.site[at], events.fate[at] = whole
+    events.due[at], events.start[at] = days
 
 
 @compiled
@@ -163,8 +153,7 @@ def _insert(pending: Floats, count: int, entry: tuple[float, float, float]) -> i
     while place > 0 and pending[place - 1, 0] < entry[0]:
         pending[place] = pending[place - 1]
         place -= 1
-    for column in range(3):
-        pending[place, column] = entry[column]
+    pending[place, 0], pending[place, 1], pending[place, 2] = entry
     return count + 1
 
 

@@ -20,7 +20,6 @@ from dashboard.simulation.network import (
     Network,
     Word,
 )
-from dashboard.simulation.queue import drawn
 from dashboard.simulation.slots import DAYS
 
 WARM: Final = 8
@@ -81,91 +80,62 @@ def empty(replications: int, sites: int) -> Tally:
 @compiled
 def count(tally: Tally, at: int, of: tuple[Coming, Events, Network, Word]) -> None:
     """Add the events of one replication to row `at` of the tally."""
-    coming, events, network, _ = of
+    coming, events, network, key = of
     for event in range(len(events.order)):
-        order = events.order[event]
-        stream = coming.stream[order]
-        home = network.streams.home[stream]
-        _start(tally, at, home, event, events)
-        if network.streams.patient[stream]:
-            turn = coming.turn[order]
-            first = events.attempt[event] == 0
-            since = turn if first else events.due[event]
-            if FROM <= since < UNTIL:
-                _wait(tally, at, home, (since, events.start[event]), events.fate[event])
-            _queue(tally, at, home, since, events.start[event])
-            if FROM <= turn < UNTIL:
-                tally.orders[at, home] += first
-                _fate(tally, at, (event, stream), of)
+        order, start = events.order[event], events.start[event]
+        stream, site, fate = (
+            coming.stream[order],
+            events.site[event],
+            events.fate[event],
+        )
+        home, product = network.streams.home[stream], network.streams.product[stream]
+        if fate >= AGAIN and FROM <= start < UNTIL:
+            tally.starts[at, site] += 1
+            tally.taken[at, site] += site != home
+            tally.sent[at, home] += site != home
+        if not network.streams.patient[stream]:
+            continue
+        turn = coming.turn[order]
+        first = events.attempt[event] == 0
+        since = turn if first else events.due[event]
+        _queue(tally.waiting, (at, home), since, start)
+        if FROM <= since < UNTIL and fate != NEVER:
+            tally.waits[at, home] += start - since
+            tally.attempts[at, home] += 1
+        if FROM <= turn < UNTIL:
+            tally.orders[at, home] += first
+            tally.never[at, home] += fate == NEVER
+            tally.lost[at, home] += fate == LOST
+            tally.failed[at, home] += fate in (FAILED, UNUSED)
+            tally.late[at, home] += fate in (NEVER, LOST)
+            if fate == TREATED:
+                luck = (key, coming.number[order])
+                days = (
+                    start
+                    - turn
+                    + network.days.slower[site] * (start >= network.days.since)
+                )
+                days += _drawn(network.days.lead, (home, product), luck, chance.LEAD)
+                days += _drawn(network.days.after, (site, product), luck, chance.AFTER)
+                tally.treated[at, home] += 1
+                tally.days[at, home] += days
+                tally.late[at, home] += days > LATE
+                tally.spread[at, home, min(int(days + 0.5), LONGEST)] += 1
 
 
 @compiled
-def _start(tally: Tally, at: int, home: int, event: int, events: Events) -> None:
-    begun = events.fate[event] >= AGAIN
-    if begun and FROM <= events.start[event] < UNTIL:
-        site = events.site[event]
-        tally.starts[at, site] += 1
-        if site != home:
-            tally.taken[at, site] += 1
-            tally.sent[at, home] += 1
-
-
-@compiled
-def _wait(
-    tally: Tally, at: int, home: int, span: tuple[float, float], fate: int
-) -> None:
-    since, until = span
-    if fate != NEVER:
-        tally.waits[at, home] += until - since
-        tally.attempts[at, home] += 1
-
-
-@compiled
-def _queue(tally: Tally, at: int, home: int, since: float, until: float) -> None:
+def _queue(waiting: Counts, row: tuple[int, int], since: float, until: float) -> None:
     """Who fell due by the end of a week and was not started then waits."""
     week = max(0, int(np.ceil((since - FROM) / DAYS)))
     while week <= YEAR and FROM + DAYS * week < until:
-        tally.waiting[at, home, week] += 1
+        waiting[row[0], row[1], week] += 1
         week += 1
 
 
 @compiled
-def _fate(
-    tally: Tally,
-    at: int,
-    which: tuple[int, int],
-    of: tuple[Coming, Events, Network, Word],
-) -> None:
-    event, stream = which
-    _, events, network, _ = of
-    home, fate = network.streams.home[stream], events.fate[event]
-    if fate == NEVER:
-        tally.never[at, home] += 1
-        tally.late[at, home] += 1
-    elif fate == LOST:
-        tally.lost[at, home] += 1
-        tally.late[at, home] += 1
-    elif fate in (FAILED, UNUSED):
-        tally.failed[at, home] += 1
-    elif fate == TREATED:
-        days = _days(event, stream, of)
-        tally.treated[at, home] += 1
-        tally.days[at, home] += days
-        tally.late[at, home] += days > LATE
-        tally.spread[at, home, min(int(days + 0.5), LONGEST)] += 1
-
-
-@compiled
-def _days(event: int, stream: int, of: tuple[Coming, Events, Network, Word]) -> float:
-    """Days from the order to the infusion."""
-    coming, events, network, key = of
-    order, site = events.order[event], events.site[event]
-    home, product = network.streams.home[stream], network.streams.product[stream]
-    number = coming.number[order]
-    lead = drawn(network.days.lead[home, product], uniform(key, number, 0, chance.LEAD))
-    after = drawn(
-        network.days.after[site, product], uniform(key, number, 0, chance.AFTER)
-    )
-    start = events.start[event]
-    slower = network.days.slower[site] if start >= network.days.since else 0.0
-    return float(lead + start - coming.turn[order] + after + slower)
+def _drawn(
+    quantiles: Floats, row: tuple[int, int], luck: tuple[Word, int], kind: int
+) -> float:
+    """Days of one order, by the site and product whose record they come from."""
+    draw = uniform(luck[0], luck[1], 0, kind)
+    return float(quantiles[row[0], row[1], int(draw * quantiles.shape[2])])

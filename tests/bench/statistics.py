@@ -126,7 +126,11 @@ def compared(strata: pl.DataFrame, sites: pl.DataFrame) -> None:
         sites.write_csv(files[0])
         labelled.write_csv(files[1])
         peers = {
-            "statsmodels": asked(_python(), HERE / "peers_statsmodels.py", files),
+            "statsmodels": asked(
+                python_with(STATSMODELS, "peers-venv"),
+                HERE / "peers_statsmodels.py",
+                files,
+            ),
             "R": asked(shutil.which("Rscript"), HERE / "peers.R", files),
         }
     print(f"\n{'the same by':34} {'pocnet':>8} " + "".join(f"{p:>24}" for p in peers))
@@ -166,13 +170,13 @@ def asked(program: str | None, script: Path, files: list[Path]) -> Peer:
     }
 
 
-def _python() -> str | None:
-    """The interpreter of an environment with statsmodels, made once."""
-    home = STATE / "servers" / "peers-venv"
+def python_with(requirement: str, name: str) -> str | None:
+    """The interpreter of an environment with a peer, made once."""
+    home = STATE / "servers" / name
     if not (home / "bin" / "python").exists():
         made = home.with_name(f"{home.name}.new")
         subprocess.run([sys.executable, "-m", "venv", "--clear", made], check=True)
-        pip = [str(made / "bin" / "python"), "-m", "pip", "install", "-q", STATSMODELS]
+        pip = [str(made / "bin" / "python"), "-m", "pip", "install", "-q", requirement]
         if subprocess.run(pip, check=False).returncode:
             return None
         made.rename(home)

@@ -20,6 +20,8 @@ from playwright.sync_api import (
 from playwright.sync_api import TimeoutError as TooLong
 
 from dashboard.app import COOKIE
+from dashboard.simulation.run import Plan, simulate
+from tests.dashboard.simulation import building
 from tests.demo import Demo
 from tests.serving import STATE, free_port, serving_process
 
@@ -189,7 +191,11 @@ def network(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dashboard(network: Path) -> Iterator[str]:
-    """The address of the dashboard over the made-up network."""
+    """The address of the dashboard over the made-up network.
+
+    The simulation's loops are compiled first, which no page should wait for.
+    """
+    simulate(building.network(building.always_open(1, 1, 200), [0.1]), Plan(1))
     with _answering(network) as url:
         yield url
 

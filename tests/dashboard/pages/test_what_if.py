@@ -84,7 +84,8 @@ def test_the_outage_drill_says_who_absorbs(demo: Demo) -> None:
         frame = _what_if_making.absorbed(LEAD, asked(**DRILL))
         said = _what_if_making._absorbed_said(frame)
     assert frame["site"].to_list()[:2] == [nearest(product) for product in mine[:2]]
-    assert frame["absorbed"].sum() == pytest.approx(frame["sent_in_all"][0])
+    sent = frame["sent_in_all"][0]
+    assert frame["absorbed"].sum() == pytest.approx(sent, rel=0.02)
     assert said.startswith(next(m.name for m in MEMBERS if m.slug == nearest(mine[0])))
     home = next(m for m in MEMBERS if m.slug == LARGEST)
     for row in frame.to_dicts():
@@ -215,33 +216,37 @@ def test_the_model_holds_no_site_that_its_reader_may_not_see(
                 )
 
 
-@pytest.mark.parametrize("viewer", [SITE, AUTHORITY, PUBLIC], ids=str)
-def test_what_is_hidden_cannot_be_told_apart_from_the_pool(
-    demo: Demo, tmp_path: Path, viewer: Viewer
-) -> None:
-    """An attack: where the others are, what they may make, who of them has the slots.
-
-    All of it is exchanged among the hidden sites; no answer differs by a byte. The lead,
-    who sees them, gets other answers.
-    """
+@pytest.fixture(scope="module")
+def exchanged(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The network with other places, permissions and slots behind the hidden sites."""
     others = "site not in ('manzanera', 'elbmarsch', 'skanelund')"
-    other = altered(
+    return altered(
         demo,
-        tmp_path,
+        tmp_path_factory.mktemp("exchanged"),
         f"update site set latitude = -latitude, longitude = 7 where {others}",
         f"delete from authorisation where {others}",
         "update capacity set site = case site when 'pujiang' then 'vesuvina' when"
         " 'vesuvina' then 'pujiang' else site end where site in ('pujiang', 'vesuvina')"
         " and resource = 'slot' and week >= '2025-06-01'",
     )
+
+
+@pytest.mark.parametrize("viewer", VIEWERS, ids=str)
+def test_what_is_hidden_cannot_be_told_apart_from_the_pool(
+    demo: Demo, exchanged: Demo, viewer: Viewer
+) -> None:
+    """An attack: where the others are, what they may make, who of them has the slots.
+
+    All of it is exchanged among the hidden sites; no answer differs by a byte. The
+    lead, who sees them, gets other answers.
+    """
     filters = asked(close="manzanera:8", divert="any", vector="lentiviral:4")
 
-    def answers(network: Demo, who: Viewer) -> list[str]:
-        with network.asked_by(who):
-            return [frame(who, filters).write_json() for frame in FRAMES[:4]]
+    def answers(network: Demo) -> list[str]:
+        with network.asked_by(viewer):
+            return [frame(viewer, filters).write_json() for frame in FRAMES[:4]]
 
-    assert answers(demo, viewer) == answers(other, viewer)
-    assert answers(demo, LEAD) != answers(other, LEAD)
+    assert (answers(demo) == answers(exchanged)) == (viewer != LEAD)
 
 
 @pytest.mark.parametrize("viewer", [SITE, AUTHORITY, PUBLIC], ids=str)
@@ -320,12 +325,16 @@ def test_sites_that_joined_late_are_closed_unstaffed_or_idle_are_drawn_or_said(
         days = _what_if_patients.by_place(LEAD, Filters())
         study = whatif.study(LEAD, Scenario())
     rows = {row["site"]: row for row in check.to_dicts()}
-    assert "only 26 weeks of slots yet: its mean stands in" in rows["turiana"]["lacking"]
+    assert (
+        "only 26 weeks of slots yet: its mean stands in" in rows["turiana"]["lacking"]
+    )
     assert rows["turiana"]["starts"] == pytest.approx(57, rel=0.35)
     assert rows["rhodanie"]["reason"] == "its stage is closed"
     assert "no staffed slot: its orders wait" in rows["vesuvina"]["lacking"]
     at = study.model.sites.index("vesuvina")
-    assert np.array_equal(study.base.never[:, at], study.base.orders[:, at])
+    assert study.base.starts[:, at].sum() == study.base.treated[:, at].sum() == 0
+    waited = study.base.never[:, at] + study.base.lost[:, at]
+    assert np.array_equal(waited, study.base.orders[:, at])
     idle = days.row(by_predicate=pl.col("site") == "guadalora", named=True)
     assert (idle["state"], idle["days"]) == ("not_applicable", None)
     assert study.model.first == date(2026, 11, 16)
