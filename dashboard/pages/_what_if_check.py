@@ -20,6 +20,10 @@ from dashboard.simulation.summary import spread
 from dashboard.viewer import Viewer
 
 _STEP: Final = "ordered_infused"
+_NUMBERS: Final = (
+    *("recorded", "starts", "starts_low", "starts_high"),
+    *("median", "median_low", "median_high"),
+)
 
 
 def against(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -41,7 +45,14 @@ def against(viewer: Viewer, filters: Filters) -> pl.DataFrame:
                 "lacking": [*model.lacking[site]],
             }
         )
-    frame = pl.DataFrame(rows, schema_overrides={"lacking": pl.List(pl.String)})
+    frame = pl.DataFrame(
+        rows,
+        schema={
+            "site": pl.String,
+            **dict.fromkeys(_NUMBERS, pl.Float64),
+            "lacking": pl.List(pl.String),
+        },
+    )
     whole = frame.join(_medians(viewer), on="site", how="left")
     left_out = pl.DataFrame(
         {"site": [*model.left_out], "reason": [*model.left_out.values()]},

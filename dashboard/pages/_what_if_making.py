@@ -19,7 +19,7 @@ from dashboard.viewer import Viewer
 from dashboard.whatif import Study
 
 # Less than one batch in so many years is not worth a line.
-_SOME: Final = 0.05
+SOME: Final = 0.05
 
 
 def by_maker(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -46,7 +46,7 @@ def absorbed(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """The sites that take more of other sites' patients, the most first."""
     frame = by_maker(viewer, filters)
     sent = pl.lit(float(frame["sent"].sum())).alias("sent_in_all")
-    taking = frame.with_columns(sent).filter(pl.col("absorbed") >= _SOME)
+    taking = frame.with_columns(sent).filter(pl.col("absorbed") >= SOME)
     return taking.sort("absorbed", "site", descending=[True, False])
 
 

@@ -15,6 +15,7 @@ from dashboard.filters import Filters
 from dashboard.names import site_name, some
 from dashboard.pages._draft_levers import from_query
 from dashboard.pages._what_if import PATH, RANGE, said, with_scenario
+from dashboard.pages._what_if_making import SOME
 from dashboard.pages._what_if_method import method
 from dashboard.scenarios import LONGEST, NotSavedError, Saved
 from dashboard.simulation.scenario import Scenario
@@ -48,8 +49,13 @@ def _row(viewer: Viewer, name: str, scenario: Scenario) -> dict[str, object]:
     sites = study.model.sites
     people = patients(study.base, study.other, [("network", range(len(sites)))])
     made = making(study.base, study.other, sites, study.slots)
-    first = made.sort("absorbed", descending=True).row(0, named=True)
-    taken = f"{site_name(first['site'])} ({first['absorbed']:.1f})"
+    taking = made.filter(pl.col("absorbed") >= SOME)
+    taken = [
+        f"{site_name(site)} ({starts:.1f})"
+        for site, starts in taking.sort("absorbed", descending=True)
+        .select("site", "absorbed")
+        .iter_rows()
+    ]
     row = people.row(0, named=True)
     return {
         "scenario": name,
@@ -58,7 +64,7 @@ def _row(viewer: Viewer, name: str, scenario: Scenario) -> dict[str, object]:
         "more_late": row["more_late"],
         "lost": row["lost"],
         "waiting": float(study.other.waiting[:, :, YEAR].sum(1).mean()),
-        "absorbs": taken if first["absorbed"] >= 0.05 else "nobody",
+        "absorbs": taken[0] if taken else "nobody",
         "unused": made["unused"].sum(),
     }
 

@@ -5,7 +5,7 @@ holds 95 % of the replications: it is as wide as one year of such a network is
 uncertain. Every frame has the column `site` (or the place asked for) and `state`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,10 @@ from dashboard.simulation.arrays import Counts, Floats, Ints
 from dashboard.simulation.tally import YEAR, Tally
 
 _ENDS: Final = (2.5, 97.5)
+_MAKING: Final = (
+    *("slots", "starts_base", "starts", "unused_base", "unused"),
+    *("unused_low", "unused_high", "absorbed", "absorbed_low", "absorbed_high", "sent"),
+)
 Groups = Sequence[tuple[str, Sequence[int]]]
 
 
@@ -68,7 +72,7 @@ def making(
                 "sent": other.sent[:, at].mean(),
             }
         )
-    return _stated(rows)
+    return _stated(rows, {"site": pl.String, **dict.fromkeys(_MAKING, pl.Float64)})
 
 
 def waiting(base: Tally, other: Tally, sites: Sequence[int]) -> pl.DataFrame:
@@ -136,9 +140,12 @@ def _mean(values: Floats | Ints) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _stated(rows: Sequence[dict[str, object]]) -> pl.DataFrame:
-    """The rows as a frame: what cannot be told is null."""
-    frame = pl.DataFrame(rows)
+def _stated(
+    rows: Sequence[dict[str, object]],
+    schema: Mapping[str, type[pl.DataType]] | None = None,
+) -> pl.DataFrame:
+    """The rows as a frame, of this schema also without any; the untold is null."""
+    frame = pl.DataFrame(rows, schema=schema)
     numbers = [c for c, kind in frame.schema.items() if kind == pl.Float64]
     return frame.with_columns(
         *(series(c, frame[c].to_numpy()) for c in numbers),

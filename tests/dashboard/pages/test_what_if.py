@@ -24,7 +24,7 @@ from dashboard.simulation.scenario import Scenario
 from dashboard.viewer import Viewer
 from etl.demo.members import MEMBERS, Member
 from etl.demo.products import by_slug
-from tests.dashboard.pages.altered import altered
+from tests.dashboard.pages.altered import altered, only
 from tests.demo import LEAD, PUBLIC, Demo
 
 SITE = Viewer("site", site="manzanera")
@@ -298,6 +298,25 @@ def test_a_measure_is_added_to_the_address_or_refused_with_a_reason(
         assert "“soon” is no number of weeks from 1 to 52" in str(said)
         found, _ = address(LEAD, "", {"divert": "500", "since": "2027-01-13"})
         assert found == "?divert=500&since=2027-01-11"
+
+
+@pytest.mark.parametrize("viewer", [SITE, PUBLIC], ids=str)
+def test_a_network_too_small_for_a_pool_is_said_and_not_simulated(
+    demo: Demo, tmp_path: Path, viewer: Viewer
+) -> None:
+    """Two sites: of the other one, and of both together, nothing may be told."""
+    small = altered(demo, tmp_path, only("manzanera", "turiana"))
+    with small.asked_by(viewer):
+        for frame in FRAMES:
+            rows = frame(viewer, asked(close="manzanera:2"))
+            assert "turiana" not in rows.write_json()
+        said = _what_if_check._said(_what_if_check.against(viewer, Filters()))
+        whole = _what_if_patients.by_place(viewer, Filters())
+    if viewer == PUBLIC:
+        assert said.startswith("No site can be simulated")
+        assert whole["days"].to_list() == [None]
+    else:
+        assert "at 1 of 1 site" in said or "at 0 of 1 site" in said
 
 
 @contextmanager
