@@ -118,8 +118,11 @@ def _run(snapshot: Snapshot, viewer: Viewer, scenario: Scenario) -> Tally:
 
 
 def _small(tally: Tally) -> Tally:
-    """The tally to keep: its days one by one are most of it, and are not shown."""
-    return tally._replace(spread=np.zeros((0, 0, 0), np.int32))
+    """The tally to keep: without days one by one, and its weeks over all sites."""
+    return tally._replace(
+        spread=np.zeros((0, 0, 0), np.int32),
+        waiting=tally.waiting.sum(axis=1, keepdims=True, dtype=np.int32),
+    )
 
 
 def _plan(found: Model) -> Plan:

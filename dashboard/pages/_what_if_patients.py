@@ -119,7 +119,7 @@ def _late_said(frame: pl.DataFrame) -> str:
 def over_weeks(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Patients due and not started when the year begins and at the end of each week."""
     study = studied(viewer, filters)
-    frame = waiting(study.base, study.other, range(len(study.model.sites)))
+    frame = waiting(study.base, study.other)
     days = [study.model.first + timedelta(weeks=n) for n in frame["week"]]
     return frame.with_columns(
         pl.Series("x", days, pl.Date),

@@ -75,13 +75,13 @@ def making(
     return _stated(rows, {"site": pl.String, **dict.fromkeys(_MAKING, pl.Float64)})
 
 
-def waiting(base: Tally, other: Tally, sites: Sequence[int]) -> pl.DataFrame:
+def waiting(base: Tally, other: Tally) -> pl.DataFrame:
     """Who waits for a slot when the year begins and at the end of each week.
 
     `week` counts from 0, the beginning; `value` is the scenario's mean with `low` and
     `high`, `centre` the base's mean.
     """
-    before, after = (t.waiting[:, list(sites)].sum(1) for t in (base, other))
+    before, after = (t.waiting.sum(1) for t in (base, other))
     low, high = np.percentile(after, _ENDS, axis=0)
     return pl.DataFrame(
         {
