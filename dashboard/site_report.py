@@ -14,7 +14,8 @@ from fastapi import APIRouter, HTTPException, Response
 from dashboard import queries
 from dashboard.components import written
 from dashboard.filters import Filters
-from dashboard.names import may_list, site_name, some, words
+from dashboard.names import site_name, some, words
+from dashboard.queries.disclosure import overseeing
 from dashboard.viewer import Viewer, current_request
 from dashboard.workbook import WORKBOOK, Cell, Part, workbook
 
@@ -122,11 +123,17 @@ def report_workbook(site: str) -> Response:
     return Response(content, media_type=WORKBOOK, headers=attached)
 
 
+def may_read(site: str) -> bool:
+    """Whether the viewer may: the site itself, and who oversees what arrived."""
+    viewer = current_request().viewer
+    return viewer.site == site or overseeing(viewer).role == "lead"
+
+
 def _asked(site: str) -> Viewer:
     """Who asks; 404 for a site that is not there or not theirs, which look alike."""
     viewer = current_request().viewer
     known = {slug for slug, _ in current_request().about.choices.site}
-    if site not in known or not may_list(site):
+    if site not in known or not may_read(site):
         raise HTTPException(404, "There is no such report for you to read.")
     return viewer
 

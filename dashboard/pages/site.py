@@ -12,13 +12,14 @@ from dashboard.card import Card
 from dashboard.components import Column, notice, written
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
-from dashboard.names import may_list, some, words
+from dashboard.names import some, words
 from dashboard.notes import notes
 from dashboard.pages import _site_days
 from dashboard.pages._site_days import NOT_CHOSEN, chosen, only
 from dashboard.pages.failures import causes
 from dashboard.rates import compared
 from dashboard.shell import Page, register
+from dashboard.site_report import may_read
 from dashboard.viewer import Viewer
 
 PATH = "/site"
@@ -181,7 +182,7 @@ def _facts(viewer: Viewer, filters: Filters) -> Component:
 
 def _report_links(site: str) -> list[Component]:
     """The site's report, for those who may read its rows."""
-    if not may_list(site):
+    if not may_read(site):
         return []
     place = f"/api/v1/sites/{site}/report"
     return [

@@ -194,6 +194,7 @@ def test_the_workbook_holds_no_formula_and_the_same_rows(twice: Path) -> None:
         Viewer("site", site="beta"),
         Viewer("authority", region="ES-CT"),
         Viewer("public"),
+        Viewer("auditor"),
     ],
 )
 def test_nobody_else_may_read_a_sites_report(twice: Path, viewer: Viewer) -> None:
@@ -206,8 +207,10 @@ def test_nobody_else_may_read_a_sites_report(twice: Path, viewer: Viewer) -> Non
     assert unknown.value.detail == told.value.detail
 
 
-@pytest.mark.parametrize("viewer", [OWN, LEAD])
-def test_the_site_and_the_lead_may(twice: Path, viewer: Viewer) -> None:
+@pytest.mark.parametrize("viewer", [OWN, LEAD, Viewer("data_manager")], ids=str)
+def test_the_site_the_lead_and_the_data_manager_may(
+    twice: Path, viewer: Viewer
+) -> None:
     with asked(twice, viewer):
         assert b"batches.csv" in bytes(site_report.report_page("alpha").body)
         assert bytes(site_report.report_workbook("alpha").body)[:2] == b"PK"
