@@ -50,6 +50,13 @@ def viability() -> int:
     return int(rows.filter(asked)["index"][0])
 
 
+def recorded(viewer: Viewer) -> pl.DataFrame:
+    """All that a simulation is made of, in one frame."""
+    made = queries.recorded(viewer)
+    frames = [v for v in vars(made).values() if isinstance(v, pl.DataFrame)]
+    return pl.concat([*frames, *made.steps], how="diagonal_relaxed")
+
+
 # Every question that is asked with a viewer and filters; `by` names all its groups.
 ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "agreement": lambda v, f: queries.agreement(v, "car-t-cd19", "manzanera"),
@@ -96,6 +103,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "parameters": queries.parameters,
     "queue": queries.queue,
     "queue_weekly": queries.queue_weekly,
+    "recorded": lambda v, f: recorded(v),
     "rejects": queries.rejects,
     "replayed": lambda v, f: queries.replayed(v, f, "car-t-cd19", {}),
     "reports": queries.reports,
@@ -117,7 +125,8 @@ THE_SAME_FOR_ALL = {
     "DRAFT_COUNTS", "Draft", "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under",
     "NoSnapshotError", "Standing", "about", "agreed_completeness", "agreed_silence",
     "answering_from",
-    "audience_rule", "cohorts", "current", "previous", "products", "runs", "standing",
+    "audience_rule", "cohorts", "current", "last_year", "previous", "products", "runs",
+    "standing",
 }  # fmt: skip
 COUNTED = {
     "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
@@ -128,8 +137,8 @@ COUNTED = {
 }  # fmt: skip
 # Names, days, places and limits: nothing is counted in them.
 ROWS = {
-    "draft_quantiles", "headings", "limits_in_use", "sequence", "silent_months",
-    "sites", "weekly_sites",
+    "draft_quantiles", "headings", "limits_in_use", "recorded", "sequence",
+    "silent_months", "sites", "weekly_sites",
 }  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     LEAD: lambda site: True,
