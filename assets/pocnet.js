@@ -122,7 +122,9 @@
   }
 
   function linked(cell) {
-    const href = cell.site ? batches(cell.site) : cell.path + shared(window.location.search);
+    const query = shared(window.location.search);
+    const after = cell.path && cell.path.includes("?") ? query.replace("?", "&") : query;
+    const href = cell.site ? batches(cell.site) : cell.path + after;
     return make("a", { href }, cell.words);
   }
 

@@ -12,13 +12,14 @@ from typing import Annotated, Any
 import polars as pl
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from dashboard import card, export, metrics, minutes, queries, site_report
+from dashboard import card, export, metrics, minutes, queries, recalls, site_report
 from dashboard.filters import Filters, parse
 from dashboard.viewer import current_request, current_viewer
 
 router = APIRouter()
 router.include_router(minutes.router)
 router.include_router(site_report.router)
+router.include_router(recalls.router)
 
 
 def asked(

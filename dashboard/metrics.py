@@ -5,6 +5,7 @@ take, capacity and data quality stand in `metrics_service`.
 """
 
 from dashboard.metric import Count, Definition, Metric
+from dashboard.metrics_deviations import DEVIATIONS
 from dashboard.metrics_service import SERVICE
 from dashboard.metrics_shared import NOT_IN_RATES, QUALITY, REVIEWED
 
@@ -260,4 +261,6 @@ _BATCHES = (
     ),
 )
 
-METRICS: dict[str, Metric] = {metric.id: metric for metric in (*_BATCHES, *SERVICE)}
+METRICS: dict[str, Metric] = {
+    metric.id: metric for metric in (*_BATCHES, *SERVICE, *DEVIATIONS)
+}

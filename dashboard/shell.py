@@ -16,6 +16,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import card, filter_bar, filters, log
+from dashboard.addresses import page_at
 from dashboard.audit import Deed
 from dashboard.components import aria, notice, written
 from dashboard.filters import SHARED, Filters
@@ -76,12 +77,8 @@ def template(path: str) -> str:
     What varies in an address, as in `/proposal/7`, is no part of it:
     `/proposal/<number>`.
     """
-    patterns = (p["path_template"] or p["path"] for p in dash.page_registry.values())
-    for pattern in patterns:
-        form = re.sub(r"<[^>]+>", "[^/]+", pattern.rstrip("/"))
-        if re.fullmatch(form, path.rstrip("/")):
-            return str(pattern)
-    return ""
+    page = page_at(path)
+    return str(page["path_template"] or page["path"]) if page else ""
 
 
 def known(path: str) -> bool:

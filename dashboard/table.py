@@ -9,11 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import dash
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
+from dashboard.addresses import page_at
 from dashboard.components import HIDDEN, Column, Kind, aria, written
 from dashboard.names import may_list
 from dashboard.theme import STATES
@@ -90,7 +90,7 @@ def _cell(value: object, kind: Kind, state: str) -> str | dict[str, str]:
     if value is None and state in HIDDEN:
         return {"state": state}
     match kind:
-        case "page":
+        case "page" if value is not None:
             return _link(str(value))
         case "behind":
             return _behind(str(value))
@@ -107,8 +107,8 @@ def _behind(site: str) -> str | dict[str, str]:
 
 def _link(path: str) -> dict[str, str]:
     """A page of this dashboard by its title; the browser adds the filters in force."""
-    titles = {page["path"]: page["name"] for page in dash.page_registry.values()}
-    return {"path": path, "words": titles.get(path, path)}
+    page = page_at(path)
+    return {"path": path, "words": page["name"] if page else path}
 
 
 def _more(height: int, csv: str | None) -> Component | None:

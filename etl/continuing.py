@@ -26,6 +26,7 @@ from etl.contract.schemas import KEYS, SCHEMAS
 from etl.history import current, equal, names
 from etl.judged_tables import JUDGED, Judgement, members_usual
 from etl.panel_tables import PANEL
+from etl.provenance import ABOUT, provenance
 from etl.store import Warehouse
 
 # All batches follow from these, so there is nothing to continue when one changes.
@@ -120,6 +121,7 @@ def continued(
             _exchange(connection, warehouse, name)
         if any(changed[name] for name in _JUDGED_BY):
             Judgement(connection, as_of).again("from touched")
+    _trace_again(connection, warehouse, earlier.run)
     bundles = f"{warehouse.table('bundle')} where run > {earlier.run}"
     same = earlier.as_of == as_of and not any(changed.values())
     recount = not same or _count(connection, bundles) > 0
@@ -204,9 +206,28 @@ def _exchange(
     connection.execute(f"drop table temp.said_{name}")
 
 
+def _trace_again(
+    connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, run: int
+) -> None:
+    """The provenance of all batches of which a row came or went after a run."""
+    said = " union ".join(
+        f"select site, batch from {warehouse.table(name)}"
+        f" where opened_run > {run} or closed_run > {run}"
+        for name in ABOUT
+    )
+    connection.execute(f"create or replace temp table traced as {said}")
+    connection.execute(
+        "delete from provenance as p using traced as c"
+        " where p.site = c.site and p.batch = c.batch"
+    )
+    rows = provenance(warehouse.table, "traced")
+    connection.execute(f"insert into provenance {rows}")
+    connection.execute("drop table temp.traced")
+
+
 def _forget_counts(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop what is counted over all batches: every table that is none of the others."""
-    kept = (*SCHEMAS, *JUDGED, *PANEL)
+    kept = (*SCHEMAS, *JUDGED, *PANEL, "provenance")
     tables = connection.sql(
         "select table_name from duckdb_tables() where database_name = 'snapshot'"
     ).pl()["table_name"]

@@ -101,13 +101,13 @@ def duplicated(table: str, dataset: str) -> str:
     )
 
 
-def current(table: str, dataset: str) -> str:
-    """The contract's columns of the rows that stand, one row a key.
+def current(table: str, dataset: str, also: Iterable[str] = ()) -> str:
+    """The contract's columns (and `also`) of the rows that stand, one row a key.
 
     Where two senders say one key, the owner's own row counts, and otherwise that of
     the sender that comes first in the alphabet: no order of arrival changes it.
     """
-    columns = names(SCHEMAS[dataset].column_names())
+    columns = names((*SCHEMAS[dataset].column_names(), *also))
     said = f"select {columns} from {table} as t where t.closed_run is null"
     owner = OWNER.get(dataset)
     if owner is None:

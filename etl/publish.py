@@ -23,6 +23,7 @@ from etl.contract.schemas import KEYS, SCHEMAS
 from etl.history import names
 from etl.marts import build_marts, count_marts, statements
 from etl.places import create_places
+from etl.provenance import provenance
 from etl.shelf import sync
 from etl.store import Warehouse
 
@@ -124,6 +125,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
         name: f"from ({warehouse.current_sql(name)}) order by {names(KEYS[name])}"
         for name in SCHEMAS
     }
+    queries["provenance"] = provenance(warehouse.table)
     for table, query in queries.items():
         connection.execute(f'create table "{table}" as {query}')
 

@@ -39,6 +39,11 @@ def worded(text: pl.Series, meta: Mapping[str, Any], site: str) -> pl.DataFrame:
             return _said(text, _TEXTS[kind])
 
 
+def lot_number(said: str) -> str:
+    """A lot as the contract keeps it, however a person writes it down."""
+    return str(pl.DataFrame({"text": [said]}).select(_TEXTS["lot"]).item())
+
+
 def _words(text: pl.Series, vocabulary: str, site: str) -> pl.DataFrame:
     known = VOCABULARIES[vocabulary]
     return _listed(text, set(known), lambda word: unknown_word(word, known, site))

@@ -16,6 +16,13 @@ from dashboard.queries.days import (
     durations,
     laboratory_days,
     weekly_sites,
+from dashboard.queries.days import durations, laboratory_days, weekly_sites
+from dashboard.queries.deviations import (
+    ACTIONS,
+    deviation_batches,
+    deviation_days,
+    deviations,
+    open_actions,
 )
 from dashboard.queries.disclosure import POOLS, audience_rule
 from dashboard.queries.draft import COUNTS as DRAFT_COUNTS
@@ -49,6 +56,8 @@ from dashboard.queries.quality import (
     source_errors,
 )
 from dashboard.queries.quality import counts as row_counts
+from dashboard.queries.readiness import products_made, tests_run, usual_tests
+from dashboard.queries.record import batch_facts, batch_rows, corrections
 from dashboard.queries.replay import COUNTS as REPLAY_COUNTS
 from dashboard.queries.replay import OWN as OWN_SPECIFICATION
 from dashboard.queries.replay import Under, causes, replayed
@@ -72,11 +81,14 @@ from dashboard.queries.snapshot import (
 )
 from dashboard.queries.standing import Standing, standing
 from dashboard.queries.telling import Draft, limits_in_use
+from dashboard.queries.tracing import Lot, lot_asked, lots, on_the_list, recall
 
 __all__ = [
+    "ACTIONS",
     "OWN_SPECIFICATION",
     "DRAFT_COUNTS",
     "Draft",
+    "Lot",
     "POOLS",
     "REPLAY_COUNTS",
     "Standing",
@@ -91,6 +103,8 @@ __all__ = [
     "agreed_silence",
     "authorisations",
     "awaiting_final",
+    "batch_facts",
+    "batch_rows",
     "batches",
     "capacity",
     "causes",
@@ -98,9 +112,13 @@ __all__ = [
     "certified",
     "cohorts",
     "completeness",
+    "corrections",
     "counts",
     "criteria",
     "current",
+    "deviation_batches",
+    "deviation_days",
+    "deviations",
     "discordances",
     "draft_causes",
     "draft_limits",
@@ -118,19 +136,25 @@ __all__ = [
     "limits_in_use",
     "listed_lots",
     "losses",
+    "lot_asked",
+    "lots",
     "measured",
     "milestones",
     "narrowest",
     "nominal_use",
+    "on_the_list",
+    "open_actions",
     "order_days",
     "orders",
     "orders_waiting",
     "parameters",
     "previous",
     "products",
+    "products_made",
     "queue",
     "queue_weekly",
     "recorded",
+    "recall",
     "rejects",
     "replayed",
     "reports",
@@ -146,6 +170,8 @@ __all__ = [
     "slots_ahead",
     "slots_lost",
     "source_errors",
+    "tests_run",
+    "usual_tests",
     "weekly_sites",
     "standing",
 ]

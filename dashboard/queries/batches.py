@@ -33,6 +33,9 @@ GROUPS: Mapping[str, str] = {
     "category": "r.category",
     "parameter": "r.parameter",
     "step": "r.step",
+    "grade": "r.grade",
+    "root_cause": "r.root_cause",
+    "closing": "r.closing",
     "day": "r.day",
     # A laboratory is a member too: by name only to those who see it or its customer.
     "laboratory": "case when r.laboratory = '-' then s.shown"
@@ -45,6 +48,10 @@ GROUPS: Mapping[str, str] = {
 }
 
 _BEHIND = re.compile(r"r\.(\w+)")
+# What tells whether a site reports such things at all, where it is not its batches.
+_TOLD: Mapping[str, tuple[str, str]] = dict.fromkeys(
+    ("rollup_deviation", "rollup_deviation_batch"), ("rollup_deviation", "deviations")
+)
 
 FILTERED: Mapping[str, str] = {
     "product": "r.product",
@@ -107,7 +114,9 @@ def _sum(
     snapshot = current()
     frame = grouped(snapshot, viewer, filters, table, columns, by, where)
     shown = disclosed(snapshot, viewer, frame, columns, by)
-    return shown if by != ("site",) else _every_site(snapshot, viewer, filters, shown)
+    if by == ("site",):
+        shown = _every_site(snapshot, viewer, filters, shown, table)
+    return shown
 
 
 def grouped(
@@ -193,12 +202,17 @@ def conditions(filters: Filters) -> tuple[str, dict[str, object]]:
 
 
 def _every_site(
-    snapshot: Snapshot, viewer: Viewer, filters: Filters, frame: pl.DataFrame
+    snapshot: Snapshot,
+    viewer: Viewer,
+    filters: Filters,
+    frame: pl.DataFrame,
+    table: str,
 ) -> pl.DataFrame:
     """`frame` with a row for each named site, also where there is nothing to count."""
     named = scope(snapshot, viewer, filters).named
+    told, things = _TOLD.get(table, ("rollup_batch", "batches"))
     facts = snapshot.counts(
-        "select site, kind, stage, exists(select 1 from rollup_batch as r"
+        f"select site, kind, stage, exists(select 1 from {told} as r"
         " where r.site = site.site) as reports from site",
         {},
     )
@@ -206,9 +220,9 @@ def _every_site(
         pl.col("site").is_in(named) & ~pl.col("site").is_in(frame["site"].to_list())
     ).select(
         "site",
-        pl.when(pl.col("kind") == "testing_laboratory")
-        .then(pl.lit(disclosure.NOT_APPLICABLE))
-        .when(pl.col("stage") == "pre_gmp")
+        pl.when(
+            (pl.col("kind") == "testing_laboratory") | (pl.col("stage") == "pre_gmp")
+        )
         .then(pl.lit(disclosure.NOT_APPLICABLE))
         .when(~pl.col("reports"))
         .then(pl.lit(disclosure.NOT_REPORTED))
@@ -219,8 +233,8 @@ def _every_site(
         .when(pl.col("stage") == "pre_gmp")
         .then(pl.lit("pre-GMP: its runs count in no rate yet"))
         .when(~pl.col("reports"))
-        .then(pl.lit("no batches were ever reported"))
-        .otherwise(pl.lit("no batches in this selection"))
+        .then(pl.lit(f"no {things} were ever reported"))
+        .otherwise(pl.lit(f"no {things} in this selection"))
         .alias("reason"),
     )
     counts = [c for c, t in frame.schema.items() if t.is_integer()]

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from scipy.stats import binom, poisson
 
+from etl.demo import gaps
 from etl.demo.lives import DISCORDANT, EXPIRED
 from etl.demo.living import living
 from etl.demo.members import Member
@@ -111,6 +112,9 @@ def truths(world: World) -> Truth:
                       if not part.member.plant],
         "assays": assays(world),
         "living": living(world),
+        "gaps": gaps.told(
+            {p.member.slug: p.frames["deviation"] for p in world.parts}, TODAY
+        ),
     }  # fmt: skip
 
 

@@ -13,7 +13,16 @@ import numpy as np
 import polars as pl
 
 from etl.contract.schemas import SCHEMAS
-from etl.demo import bookings, demand, paper, products, records, results, standing
+from etl.demo import (
+    bookings,
+    demand,
+    gaps,
+    paper,
+    products,
+    records,
+    results,
+    standing,
+)
 from etl.demo.lives import Lives, decides, live, products_of
 from etl.demo.members import Member, members
 from etl.demo.quality import Bools
@@ -97,7 +106,7 @@ def generate(plan: Plan) -> World:
 def _streams(plan: Plan, member: Member) -> list[np.random.Generator]:
     """Independent generators of one site, one for each thing that is drawn."""
     name = int.from_bytes(hashlib.sha256(member.slug.encode()).digest()[:8])
-    seeds = np.random.SeedSequence([plan.seed, name]).spawn(9)
+    seeds = np.random.SeedSequence([plan.seed, name]).spawn(10)
     return [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
 
@@ -172,7 +181,9 @@ def _frames(
     frames["ring_trial"] = paper.ring_frame(site, streams[6])
     if made is not None:
         frames |= _batch_frames(site, made, bad, streams)
-    frames["declared"] = standing.declared_frame(site.member, frames)
+        frames = gaps.planted(site, frames, streams[9])
+    declared = standing.declared_frame(site.member, frames)
+    frames["declared"] = gaps.announced(site, declared)
     return {name: _as_said(name, frame) for name, frame in frames.items()}
 
 

@@ -1,0 +1,74 @@
+"""Deviations and the corrective actions that came of them, in counts and one by one.
+
+Counts follow the month in which a deviation was opened. What is open or overdue is so
+as of the last day of the site's own news, and never known later than that.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from dashboard.filters import Filters
+from dashboard.queries.batches import _sum, conditions
+from dashboard.queries.days import histogram
+from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.snapshot import current
+from dashboard.viewer import Viewer
+
+ACTIONS = ("actions_open", "actions_due", "actions_overdue")
+MOST_ACTIONS = 5000
+
+
+def deviations(
+    viewer: Viewer,
+    filters: Filters,
+    columns: Sequence[str] = ("opened",),
+    by: Sequence[str] = ("site",),
+) -> pl.DataFrame:
+    """Deviations opened, still open, and their actions: `columns` of the rollup."""
+    return _sum(viewer, filters, "rollup_deviation", (*columns,), (*by,), "r.counted")
+
+
+def deviation_days(
+    viewer: Viewer, filters: Filters, by: Sequence[str] = ("closing", "grade")
+) -> pl.DataFrame:
+    """Histograms of days until a deviation, or its action, was closed."""
+    columns = ("ended", "censored")
+    return histogram(viewer, filters, "rollup_deviation_days", columns, (*by,))
+
+
+def deviation_batches(
+    viewer: Viewer, filters: Filters, by: Sequence[str] = ("site",)
+) -> pl.DataFrame:
+    """Ended batches that failed and that did not, and how many of each had a deviation.
+
+    Of sites that report deviations.
+    """
+    columns = ("failed", "failed_marked", "sound", "sound_marked")
+    return _sum(viewer, filters, "rollup_deviation_batch", columns, (*by,))
+
+
+def open_actions(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """Corrective actions that are not closed, the longest overdue first.
+
+    Of all sites for the lead, of its own for a site, none for anybody else: a row is
+    one batch's. `overdue` are the days since it was due, by the network's day; null
+    where it is not due yet.
+    """
+    snapshot = current()
+    named = scope(snapshot, viewer, filters).named
+    allowed = [s for s in named if viewer.role == "lead" or s == viewer.site]
+    condition, parameters = conditions(filters)
+    period = condition.replace("r.month", "cast(date_trunc('month', d.opened) as date)")
+    return snapshot.rows(
+        "select d.site, d.deviation, r.batch, d.grade, d.category, d.root_cause,"
+        " d.opened, d.capa_due, case when d.capa_due < cast($day as date)"
+        " then date_diff('day', d.capa_due, cast($day as date)) end as overdue"
+        " from deviation as d left join fact_batch as r"
+        " on d.site = r.site and d.batch = r.batch"
+        " left join product as p on r.product = p.product"
+        " where d.capa_due is not null and d.capa_closed is null"
+        f" and list_contains($named, d.site) and {period}"
+        f" order by d.capa_due, d.site, d.deviation limit {MOST_ACTIONS}",
+        {"named": allowed, "day": snapshot.as_of, **parameters},
+    ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
