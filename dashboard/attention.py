@@ -34,7 +34,7 @@ KINDS = {
     "silence": ("has stopped reporting", "/quality"),
     "no_answer": ("did not answer the last pull", "/quality"),
     "discordance": ("released against results", "/quality"),
-    "lot": ("fails more than other lots", "/failures"),
+    "lot": ("fails more than other lots", "/tracing"),
     "staff": ("loses slots to staffing", "/capacity"),
 }
 _Line = dict[str, str | None]
@@ -160,12 +160,14 @@ def _lots(viewer: Viewer, filters: Filters) -> Iterator[_Line]:
             chance += (
                 f" {one_in(lot['chance'], 'lot of its use')} reaches so many by chance."
             )
-        yield _line(
+        line = _line(
             "lot",
             f"{words(lot['kind'])} lot {lot['lot']}{supplier}",
             _lot_evidence(uses),
             chance,
         )
+        traced = queries.Lot(lot["kind"], lot["supplier"], lot["lot"])
+        yield line | {"page": f"{line['page']}?{traced.query}"}
 
 
 def _lot_evidence(uses: pl.DataFrame) -> str:

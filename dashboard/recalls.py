@@ -59,8 +59,8 @@ def agreements(lot: Lot) -> dict[str, Agreement]:
     return {each.site: each for each in found}
 
 
-def named_to(viewer: Viewer, lot: Lot) -> list[str]:
-    """The other sites on the lot's list that this viewer may know of."""
+def named_to(viewer: Viewer, lot: Lot) -> dict[str, str]:
+    """The other sites on the lot's list that this viewer may know of, with names."""
     agreed = [each.site for each in agreements(lot).values() if each.agreed]
     return queries.on_the_list(viewer, lot, agreed)
 
@@ -92,7 +92,7 @@ def workbook(site: str, lot: Lot) -> bytes:
                                          "lot": lot.number})  # fmt: skip
     itself = Viewer("site", site=site)
     rows = queries.recall(itself, asked)
-    others = [site_name(each) for each in named_to(itself, lot)]
+    others = named_to(itself, lot).values()
     request = current_request()
     facts: tuple[tuple[Cell, ...], ...] = (
         ("Lot", lot.number),

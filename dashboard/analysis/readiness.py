@@ -228,31 +228,31 @@ def _titles(parameters: Sequence[str]) -> str:
 _AUTHORISATIONS = "authorisations in force on the network's day"
 CHECKS: Final = (
     Check(
-        "clean_room", "Clean room qualified",
+        "clean_room", "Clean room",
         "milestone clean room qualified, or an authorisation to manufacture",
         "No batch for a patient is made in a room that nobody qualified.",
         _step("cleanroom_qualified", True), by_product=False,
     ),
     Check(
-        "staff", "Staff trained",
+        "staff", "Staff",
         "milestone staff trained, or an authorisation to manufacture",
         "A process is as good as the hands that do it.",
         _step("staff_trained", True), by_product=False,
     ),
     Check(
-        "transfer", "Technology transfer done",
+        "transfer", "Transfer done",
         "milestones technology transfer started and done",
         "A transfer that was begun and not finished leaves two processes of one name.",
         _transfer,
     ),
     Check(
-        "engineering_run", "Engineering run made",
+        "engineering_run", "Engineering run",
         "milestone or batches of the pathway engineering, or a permission to treat",
         "It shows, without a patient, that the process runs here.",
         _engineering,
     ),
     Check(
-        "validation", "Process validated",
+        "validation", "Validated",
         "milestone process validated, or a permission to treat",
         "It shows that the process gives the same product again and again.",
         _step("process_validated", False),
@@ -264,26 +264,26 @@ CHECKS: Final = (
         _step("inspection", True), by_product=False,
     ),
     Check(
-        "manufacturing", "Authorised to manufacture", _AUTHORISATIONS,
+        "manufacturing", "May manufacture", _AUTHORISATIONS,
         "Without it nothing may be made for a patient.", _permission(True),
     ),
     Check(
-        "permission", "Permission to treat", _AUTHORISATIONS,
+        "permission", "May treat", _AUTHORISATIONS,
         "Hospital exemption, trial or another pathway: under one of them it is given.",
         _permission(False),
     ),
     Check(
-        "criteria", "Criteria defined",
+        "criteria", "Criteria",
         "tests that most of at least five sites ask, and tests that it runs itself",
         "A test without a limit releases nothing.", _criteria,
     ),
     Check(
-        "laboratory", "Every test has a laboratory",
+        "laboratory", "Laboratories",
         "the laboratory planned in the specification, or one that sent a result",
         "A batch waits for the test that nobody does.", _laboratory,
     ),
     Check(
-        "reporting", "Reports steadily",
+        "reporting", "Steady reports",
         f"the last {MONTHS} months due: something came, and the agreed share of it all",
         "A site that cannot report before it treats will not do so afterwards.",
         _reporting, by_product=False,

@@ -23,7 +23,8 @@ def timeline(frame: pl.DataFrame, today: date | None = None) -> go.Figure:
     rows = shown(frame)
     every = rows["label"].unique(maintain_order=True)
     labels = [cut(label) for label in every]
-    figure = canvas(height=104 + 30 * len(labels))
+    # On a telephone the kinds stand below each other above the rows.
+    figure = canvas(height=max(240, 104 + 30 * len(labels)))
     kinds = rows["kind"].unique(maintain_order=True).to_list()
     place = {label: i for i, label in enumerate(every)}
     for i, kind in enumerate(kinds):

@@ -85,8 +85,9 @@ def overdue(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         {"actions_overdue": "events", "actions_due": "n"}
     )
     asked = counts.join(_unfit(viewer, everyone), on="site", how="left")
+    stated = pl.when(pl.col("state") != "zero").then("reason")
     judged = funnel.funnel(
-        asked.with_columns(pl.coalesce("reason", "why").alias("reason")).drop("why")
+        asked.with_columns(pl.coalesce(stated, "why").alias("reason")).drop("why")
     )
     shown = pl.col("site").is_in(queries.headings(viewer, filters))
     return judged.filter(shown).with_columns(

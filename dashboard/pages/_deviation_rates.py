@@ -26,9 +26,9 @@ def per_batch(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     counts = opened.join(started, on="site", how="left").join(
         lacking, on="site", how="left"
     )
-    counts = counts.with_columns(pl.coalesce("reason", "why").alias("reason")).drop(
-        "why"
-    )
+    # None at all is a count like another: it stands against no comparison.
+    stated = pl.when(pl.col("state") != "zero").then("reason")
+    counts = counts.with_columns(pl.coalesce(stated, "why").alias("reason")).drop("why")
     judged = funnel.funnel(intervals.rates(counts), scheme=_POISSON)
     shown = pl.col("site").is_in(queries.headings(viewer, filters))
     return judged.filter(shown).with_columns(

@@ -9,7 +9,7 @@ from dashboard import figures, queries, recalls
 from dashboard.card import Card
 from dashboard.components import Column, aria, written
 from dashboard.filters import Filters
-from dashboard.names import site_name, site_names, some, words
+from dashboard.names import site_name, some, words
 from dashboard.proposals import LONGEST, NotWrittenError
 from dashboard.queries import Lot
 from dashboard.viewer import Viewer, current_request
@@ -63,8 +63,7 @@ def _drawn(frame: pl.DataFrame) -> go.Figure:
             "state",
             "reason",
             pl.format("{}, {}", "batch", "stands").alias("hover"),
-        ),
-        current_request().about.as_of,
+        )
     )
 
 
@@ -120,11 +119,11 @@ def others(viewer: Viewer, lot: Lot) -> list[Component]:
     told = recalls.named_to(viewer, lot)
     agreed = recalls.agreements(lot)
     if viewer.role == "lead":
-        consenting = [s for s in told if s in agreed and agreed[s].agreed]
+        both = [told[s] for s in told if s in agreed and agreed[s].agreed]
         return [
             html.P(
-                f"On the list: {site_names(told)}. Agreed to be named to each other:"
-                f" {site_names(consenting) or 'none'}."
+                f"On the list: {'; '.join(told.values())}. Agreed to be named to each"
+                f" other: {'; '.join(both) or 'none'}."
             )
         ]
     own = agreed.get(viewer.site or "")
@@ -138,7 +137,7 @@ def others(viewer: Viewer, lot: Lot) -> list[Component]:
             )
         ]
     said = (
-        f"Named to each other, as both agreed: {site_names(told)}."
+        f"Named to each other, as both agreed: {'; '.join(told.values())}."
         if told
         else "No other site is named to you."
     )

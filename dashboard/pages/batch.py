@@ -16,7 +16,7 @@ from dashboard.components import Column, notice, written
 from dashboard.filters import Filters
 from dashboard.names import site_name, some, words
 from dashboard.shell import Page, register
-from dashboard.viewer import Viewer, current_request
+from dashboard.viewer import Viewer
 
 UNKNOWN = "There is no such batch for you to see."
 STEPS = ("collected", "received", "started", "harvested", "infused", "ended")
@@ -133,7 +133,7 @@ def _record_drawn(frame: pl.DataFrame) -> go.Figure:
         "label", "x", pl.col("label").alias("kind"), "state", "reason",
         pl.format("{}: {}", "kind", "said").alias("hover"),
     )  # fmt: skip
-    return figures.timeline(drawn, current_request().about.as_of)
+    return figures.timeline(drawn)
 
 
 def _changes_said(frame: pl.DataFrame) -> str:

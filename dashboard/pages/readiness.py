@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard import figures, queries
-from dashboard.analysis.readiness import ALL, NOT_YET, Known, readiness
+from dashboard.analysis.readiness import ALL, CHECKS, NOT_YET, Known, readiness
 from dashboard.card import Card
 from dashboard.components import Column
 from dashboard.filters import Filters
@@ -60,8 +60,8 @@ def _checks_said(frame: pl.DataFrame) -> str:
     for (site,), mine in told.group_by("site", maintain_order=True):
         gone = mine.filter(pl.col("standing") == "missing")
         names = "; ".join(gone["title"].unique(maintain_order=True).str.to_lowercase())
-        said = f"lacks {gone.height} of {mine.height} checks ({names})"
-        whole = f"meets all {mine.height} checks"
+        said = f"lacks {gone.height} of {mine.height}: {names}"
+        whole = f"lacks none of {mine.height}"
         parts.append(f"{site_name(str(site))} {said if gone.height else whole}")
     return f"{'. '.join(parts)}. Fewer lacking is nearer to routine."
 
@@ -86,7 +86,9 @@ def _checks_drawn(frame: pl.DataFrame) -> go.Figure:
         "state",
         "reason",
     )
-    return figures.matrix(cells.sort("row"))
+    order = {check.id: place for place, check in enumerate(CHECKS)}
+    placed = frame["check"].replace_strict(order).alias("place")
+    return figures.matrix(cells.with_columns(placed).sort("place", "row"))
 
 
 def _product(product: str) -> str:

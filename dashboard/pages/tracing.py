@@ -85,7 +85,8 @@ def _found(viewer: Viewer, filters: Filters) -> list[Component]:
     (lot,) = found
     title = _recall.title(lot)
     heading = html.H2(f"{title[0].upper()}{title[1:]}")
-    return [heading, _recall.lists(viewer, lot, filters)]
+    lists = _recall.lists(viewer, lot, filters)
+    return [html.Section([heading, lists], className="card-figure")]
 
 
 def _foot(viewer: Viewer, filters: Filters) -> Component:
@@ -113,6 +114,7 @@ register(
                 _lots_said,
                 columns=(
                     Column("lot", "Lot"),
+                    Column("list", "Its batches", "page"),
                     Column("kind", "Material", "words"),
                     Column("supplier", "Supplier"),
                     Column("site", "Site", "site"),
@@ -122,7 +124,6 @@ register(
                     Column("first", "First used", "date"),
                     Column("last", "Last used", "date"),
                     Column("expires", "Expires", "date"),
-                    Column("list", "Its batches", "page"),
                 ),
                 count=lambda f: some(
                     f.select("kind", "supplier", "lot").n_unique(), "lot"

@@ -16,7 +16,7 @@ from dashboard.queries.days import (
     durations,
     laboratory_days,
     weekly_sites,
-from dashboard.queries.days import durations, laboratory_days, weekly_sites
+)
 from dashboard.queries.deviations import (
     ACTIONS,
     deviation_batches,

@@ -102,25 +102,24 @@ def lot_asked(viewer: Viewer, filters: Filters) -> tuple[Lot, ...]:
     return tuple(Lot(*row) for row in keys.iter_rows())
 
 
-def on_the_list(viewer: Viewer, lot: Lot, agreed: Collection[str]) -> list[str]:
-    """The other sites on a lot's recall list that the viewer may know of.
+def on_the_list(viewer: Viewer, lot: Lot, agreed: Collection[str]) -> dict[str, str]:
+    """The other sites on a lot's recall list that the viewer may know of, with names.
 
     All for the lead. A site that is on the list itself and `agreed` knows of those on
     it that agreed too; everybody else of none.
     """
-    users = (
-        current()
-        .rows(
-            "select distinct site from material"
-            " where kind = $kind and supplier = $supplier and lot = $lot order by site",
-            {"kind": lot.kind, "supplier": lot.supplier, "lot": lot.number},
-        )["site"]
-        .to_list()
+    found = current().rows(
+        "select distinct m.site, s.name from material as m join site as s"
+        " on m.site = s.site where m.kind = $kind and m.supplier = $supplier"
+        " and m.lot = $lot order by m.site",
+        {"kind": lot.kind, "supplier": lot.supplier, "lot": lot.number},
     )
+    users: dict[str, str] = dict(found.iter_rows())
     if viewer.role == "lead":
         return users
     both = viewer.role == "site" and viewer.site in users and viewer.site in agreed
-    return [s for s in users if both and s in agreed and s != viewer.site]
+    told = (s for s in users if both and s in agreed and s != viewer.site)
+    return {site: users[site] for site in told}
 
 
 def _asked(filters: Filters) -> dict[str, str | None]:

@@ -57,6 +57,23 @@ def recorded(viewer: Viewer) -> pl.DataFrame:
     return pl.concat([*frames, *made.steps], how="diagonal_relaxed")
 
 
+# All that used the bad lot agreed to be named to each other; nobody else is on it.
+USERS = ("garonnette", "isarwinkel", "turiana")
+
+
+def of_the_lot() -> Filters:
+    """The question about the bad lot."""
+    lot = {"kind": "vector", "supplier": "vectoria", "lot": "LV9317"}
+    return Filters(extra=lot)
+
+
+def of_a_batch() -> Filters:
+    """The question about one batch of a site that few of the viewers see."""
+    sql = "select batch from batch where site = 'manzanera' order by batch limit 1"
+    (batch,) = queries.current().rows(sql)["batch"]
+    return Filters(extra={"of": "manzanera", "batch": batch})
+
+
 # Every question that is asked with a viewer and filters; `by` names all its groups.
 ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "agreement": lambda v, f: queries.agreement(v, "car-t-cd19", "manzanera"),
@@ -71,6 +88,14 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "certified": queries.certified,
     "counts": lambda v, f: queries.counts(v, f, BOTH, ("site", "product", "pathway")),
     "criteria": lambda v, f: queries.criteria(v, f),
+    "batch_facts": lambda v, f: queries.batch_facts(v, of_a_batch()).with_columns(
+        state=pl.lit("data"), reason=pl.lit(None, pl.String)
+    ),
+    "batch_rows": lambda v, f: queries.batch_rows(v, of_a_batch(), "result"),
+    "corrections": lambda v, f: queries.corrections(v, of_a_batch()),
+    "deviation_batches": queries.deviation_batches,
+    "deviation_days": lambda v, f: queries.deviation_days(v, f, ("site", "closing")),
+    "deviations": lambda v, f: queries.deviations(v, f, by=("site", "grade")),
     "discordances": queries.discordances,
     "draft_causes": lambda v, f: queries.draft_causes(v, f, "car-t-cd19", drafted()),
     "draft_limits": lambda v, f: queries.draft_limits(
@@ -93,17 +118,25 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     ),
     "listed_lots": queries.listed_lots,
     "losses": queries.losses,
+    "lot_asked": lambda v, f: [lot.query for lot in queries.lot_asked(v, of_the_lot())],
+    "lots": queries.lots,
     "measured": lambda v, f: queries.measured(v, f, "viability"),
     "milestones": queries.milestones,
     "narrowest": queries.narrowest,
     "nominal_use": queries.nominal_use,
+    "on_the_list": lambda v, f: [
+        *queries.on_the_list(v, queries.lot_asked(LEAD, of_the_lot())[0], USERS)
+    ],
+    "open_actions": queries.open_actions,
     "order_days": lambda v, f: queries.order_days(v, f, ("site", "first_attempt")),
     "orders": lambda v, f: queries.orders(v, f, ("site", "attempts")),
     "orders_waiting": queries.orders_waiting,
     "parameters": queries.parameters,
+    "products_made": queries.products_made,
     "queue": queries.queue,
     "queue_weekly": queries.queue_weekly,
     "recorded": lambda v, f: recorded(v),
+    "recall": lambda v, f: queries.recall(v, of_the_lot()),
     "rejects": queries.rejects,
     "replayed": lambda v, f: queries.replayed(v, f, "car-t-cd19", {}),
     "reports": queries.reports,
@@ -118,12 +151,15 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "slots_ahead": queries.slots_ahead,
     "slots_lost": queries.slots_lost,
     "source_errors": queries.source_errors,
+    "tests_run": queries.tests_run,
+    "usual_tests": lambda v, f: queries.usual_tests(v),
     "weekly_sites": queries.weekly_sites,
 }
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
-    "DRAFT_COUNTS", "Draft", "OWN_SPECIFICATION", "POOLS", "REPLAY_COUNTS", "Under",
-    "NoSnapshotError", "Standing", "about", "agreed_completeness", "agreed_silence",
+    "ACTIONS", "DRAFT_COUNTS", "Draft", "Lot", "OWN_SPECIFICATION", "POOLS",
+    "REPLAY_COUNTS", "Under", "NoSnapshotError", "Standing", "about",
+    "agreed_completeness", "agreed_silence",
     "answering_from",
     "audience_rule", "cohorts", "current", "last_year", "previous", "products", "runs",
     "standing",
@@ -132,13 +168,14 @@ COUNTED = {
     "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
     "failed", "undetermined", "used", "booked", "waiting", "staffed", "theoretical",
     "lost", "starts", "started", "oldest", "cells", "doses", "events", "provisional",
+    "opened", "failed_marked", "sound", "sound_marked",
     "share", "orders", "with_product", "first_ended", "first_failed", "product_made",
     "certified", "failed_given", "mean", "gap", "score", "value", "reference",
 }  # fmt: skip
 # Names, days, places and limits: nothing is counted in them.
 ROWS = {
-    "draft_quantiles", "headings", "limits_in_use", "recorded", "sequence",
-    "silent_months", "sites", "weekly_sites",
+    "draft_quantiles", "headings", "limits_in_use", "lot_asked", "on_the_list",
+    "recorded", "sequence", "silent_months", "sites", "usual_tests", "weekly_sites",
 }  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     LEAD: lambda site: True,

@@ -25,6 +25,9 @@ RECOUNTED = {
     "discordance", "agreement", "fails_usual",
     # In pages/test_why.py and, result by result, in pages/test_replay.py.
     "fails_own", "replay",
+    # In pages/test_deviations.py.
+    "deviations_per_batch", "actions_open", "actions_overdue", "deviation_closing",
+    "deviation_of_failed", "root_cause",
 }  # fmt: skip
 
 
