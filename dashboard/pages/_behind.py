@@ -23,7 +23,11 @@ def behind(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     titles = dict(queries.products().select("product", "title").rows())
     return (
         frame.filter((pl.col("state") != "data") | pl.col(column).is_not_null())
-        .with_columns(pl.col(column).alias("failed"), pl.col("product").replace(titles))
+        .with_columns(
+            pl.col(column).alias("failed"),
+            pl.col("product").replace(titles),
+            pl.format("/batch/{}/{}", "site", "batch").alias("record"),
+        )
         .sort("failed", descending=True, nulls_last=True, maintain_order=True)
     )
 
@@ -65,6 +69,7 @@ CARD = Card(
         Column("product", "Product"),
         Column("pathway", "Pathway", "words"),
         Column("trial", "Trial"),
+        Column("record", "Its record", "page"),
     ),
     count=lambda f: some(
         f.filter(pl.col("state") == "data").height, "batch", "batches"

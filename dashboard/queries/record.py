@@ -34,7 +34,8 @@ def batch_rows(viewer: Viewer, filters: Filters, dataset: str) -> pl.DataFrame:
     """The rows of one dataset about the batch, each with who sent it, and when.
 
     `run` brought the row as it stands, on the day `at`; `first_run` the first version
-    of it. What the row itself says in `state` and `reason` stands in `said_state` and `said_reason`.
+    of it. What the row itself says in `state` and `reason` stands in `said_state` and
+    `said_reason`.
     """
     if dataset not in ABOUT:
         raise ValueError(f"“{dataset}” says nothing of a batch.")

@@ -108,6 +108,9 @@ def on_the_list(viewer: Viewer, lot: Lot, agreed: Collection[str]) -> dict[str, 
     All for the lead. A site that is on the list itself and `agreed` knows of those on
     it that agreed too; everybody else of none.
     """
+    asking = viewer.role == "site" and viewer.site in agreed
+    if viewer.role != "lead" and not asking:
+        return {}
     found = current().rows(
         "select distinct m.site, s.name from material as m join site as s"
         " on m.site = s.site where m.kind = $kind and m.supplier = $supplier"
@@ -117,9 +120,8 @@ def on_the_list(viewer: Viewer, lot: Lot, agreed: Collection[str]) -> dict[str, 
     users: dict[str, str] = dict(found.iter_rows())
     if viewer.role == "lead":
         return users
-    both = viewer.role == "site" and viewer.site in users and viewer.site in agreed
-    told = (s for s in users if both and s in agreed and s != viewer.site)
-    return {site: users[site] for site in told}
+    told = (s for s in users if viewer.site in users and s in agreed)
+    return {site: users[site] for site in told if site != viewer.site}
 
 
 def _asked(filters: Filters) -> dict[str, str | None]:
