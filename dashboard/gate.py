@@ -31,7 +31,12 @@ from dashboard.viewer import About, Request, Viewer, asking, current_request
 SIGN_IN: Final = "/sign-in"
 STRANGER: Final = Guest(Viewer("public"), "a stranger")
 # What leaves for a file or a program, and is put on record as such.
-_EXPORTED = ("/api/v1/cards/", "/api/v1/proposals/", "/api/v1/reports/")
+_EXPORTED = (
+    "/api/v1/cards/",
+    "/api/v1/proposals/",
+    "/api/v1/recalls/",
+    "/api/v1/reports/",
+)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
