@@ -12,6 +12,7 @@ from datetime import datetime
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from dashboard import queries
+from dashboard import workbook as xlsx
 from dashboard.components import written
 from dashboard.filters import Filters
 from dashboard.names import site_name
@@ -19,7 +20,6 @@ from dashboard.proposals import LONGEST, NotWrittenError
 from dashboard.queries import Lot
 from dashboard.viewer import Viewer, current_request, current_viewer
 from dashboard.workbook import WORKBOOK, Cell, Part
-from dashboard.workbook import workbook as written_as_xlsx
 
 KIND = "recall"
 UNKNOWN = "There is no such recall list for you."
@@ -108,7 +108,7 @@ def workbook(site: str, lot: Lot) -> bytes:
         tuple(_cell(row[column]) for column in LISTED)
         for row in rows.iter_rows(named=True)
     )
-    return written_as_xlsx(
+    return xlsx.workbook(
         [
             Part("Recall list", tuple(LISTED.values()), listed),
             Part("About", ("What", "Said"), facts),
