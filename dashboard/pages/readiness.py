@@ -152,7 +152,7 @@ register(
         "/readiness",
         "Readiness",
         "How far is a site on its way to routine, and what does it still lack?",
-        order=64,
+        order=66,
         shown=("region", "site"),
         cards=(
             Card(

@@ -101,7 +101,7 @@ register(
         PATH,
         "Tracing",
         "Which batches did a lot go into, and what became of each of them?",
-        order=66,
+        order=68,
         shown=("region", "site"),
         top=_top,
         foot=_foot,
