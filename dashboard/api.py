@@ -124,4 +124,6 @@ def _frame(found: card.Card, filters: Filters) -> pl.DataFrame:
 
 
 def _not_ready(error: queries.NoSnapshotError) -> HTTPException:
+    if isinstance(error, queries.OtherVersionError):
+        return HTTPException(503, f"Not ready: {error}")
     return HTTPException(503, f"Not ready: {error}. Run `pocnet pull`.")

@@ -20,6 +20,7 @@ from dashboard import log
 from dashboard.components import HIDDEN, Column, aria, state_tag, written
 from dashboard.filters import Filters
 from dashboard.names import some
+from dashboard.permalink import link
 from dashboard.table import table
 from dashboard.theme import STATES
 from dashboard.viewer import Viewer
@@ -99,7 +100,8 @@ def _body(card: Card, frame: pl.DataFrame, filters: Filters) -> list[Component]:
         parts.append(rows if frame.height else None)
     else:
         parts.append(_figures(card, card.draw(frame), sentence))
-    parts += [_states(frame), _note(card), _foot(card, frame, csv)]
+    permalink = link(card.id, sentence, frame, filters)
+    parts += [_states(frame), _note(card), _foot(card, frame, csv, permalink)]
     if card.draw is not None:
         parts.append(html.Details([html.Summary("Table"), rows], className="behind"))
     return [part for part in parts if part is not None]
@@ -160,11 +162,16 @@ def _note(card: Card) -> Component | None:
     return html.P(card.note, className="note") if card.note else None
 
 
-def _foot(card: Card, frame: pl.DataFrame, csv: str) -> Component:
+def _foot(
+    card: Card, frame: pl.DataFrame, csv: str, permalink: str | None
+) -> Component:
     of = html.Span(f" of {card.title}", className="visually-hidden")
     links: list[Component] = [html.A(["CSV", of], href=csv, download=f"{card.id}.csv")]
     if card.metric:
         links.append(dcc.Link("How it is made", href=f"/methods#{card.metric}"))
+    if permalink:
+        of = html.Span(f": {card.title}", className="visually-hidden")
+        links.append(html.A(["Link to this figure", of], href=permalink))
     count = html.Span(_count(card, frame), className="n")
     return html.P([count, *links], className="card-foot")
 

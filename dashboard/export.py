@@ -16,17 +16,20 @@ def csv(frame: pl.DataFrame) -> str:
     names and words come from outside.
     """
     texts = [c for c, t in frame.schema.items() if t == pl.String]
-    return _flat(frame).with_columns(_harmless(c) for c in texts).write_csv()
+    return flat(frame).with_columns(_harmless(c) for c in texts).write_csv()
 
 
 def records(frame: pl.DataFrame) -> list[dict[str, object]]:
     """`frame` as plain rows for JSON; dates as ISO text, a hidden value as null."""
-    rows: list[dict[str, object]] = _flat(frame, dates=True).to_dicts()
+    rows: list[dict[str, object]] = flat(frame, dates=True).to_dicts()
     return rows
 
 
-def _flat(frame: pl.DataFrame, dates: bool = False) -> pl.DataFrame:
-    """Lists joined to text, figures that are no number to null."""
+def flat(frame: pl.DataFrame, dates: bool = False) -> pl.DataFrame:
+    """`frame` with lists joined to text, and figures that are no number null.
+
+    With `dates`, days and moments are ISO text.
+    """
     lists = [c for c, t in frame.schema.items() if isinstance(t, pl.List)]
     floats = [c for c, t in frame.schema.items() if t.is_float()]
     days = [c for c, t in frame.schema.items() if dates and t.is_temporal()]

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from connectors import ConfigError
-from dashboard import api, log, monitoring, queries, reception, shell
+from dashboard import api, figure_address, log, monitoring, queries, reception, shell
 from dashboard.access.accounts import Accounts
 from dashboard.access.desk import Desk
 from dashboard.access.door import Door, SignedIn
@@ -49,7 +49,8 @@ def application(folder: Path, environ: Mapping[str, str] | None = None) -> FastA
     if access.sign_in is not None:
         door, desk = reception_desk(access, access.sign_in, journal, trail.key)
     sources = Sources(data / "snapshots", journal, queries.about, door, desk)
-    return create_app(sources, [api.router, reception.router(folder)])
+    routers = [api.router, figure_address.router, reception.router(folder)]
+    return create_app(sources, routers)
 
 
 def serve(

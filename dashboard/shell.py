@@ -226,7 +226,7 @@ def _page(page: Page, query: dict[str, object]) -> Component:
             ),
             filter_bar.bar(asked, choices, path, page.shown) if page.shown else None,
             filter_bar.problems(sentences),
-            _nothing_yet() if empty else None,
+            _nothing_yet(request.about) if empty else None,
             None if empty else _part(page.top, request.viewer, asked),
             _counts_only(request.about, asked),
             html.Div(
@@ -269,7 +269,13 @@ def _counts_only(about: About, asked: Filters) -> Component | None:
     return notice(counts_only(shown)) if shown else None
 
 
-def _nothing_yet() -> Component:
+def _nothing_yet(about: About) -> Component:
+    if about.unreadable:
+        return notice(
+            f"Nothing can be shown: {about.unreadable}",
+            "No figure is lost.",
+            tone="bad",
+        )
     return notice(
         "Nothing has been published yet, so there is nothing to show.",
         "Run `pocnet pull` in the network's folder; this page fills when it ends.",

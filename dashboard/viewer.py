@@ -84,7 +84,7 @@ class About:
 
     `built` is None while nothing was ever published; pages then say so instead of
     drawing empty axes. `counts_only` are the sites, of those seen by name, that send
-    counts and no batches.
+    counts and no batches. `unreadable` says why what was published cannot be shown.
     """
 
     name: str = "No network yet"
@@ -94,6 +94,7 @@ class About:
     viewers: tuple[Viewer, ...] = (Viewer("lead"), Viewer("public"))
     choices: Choices = field(default_factory=Choices)
     counts_only: tuple[str, ...] = ()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,12 @@ from dashboard.queries.slots import (
 )
 from dashboard.queries.snapshot import (
     NoSnapshotError,
+    OtherVersionError,
+    Snapshot,
     answering_from,
     current,
     previous,
+    under_todays_rules,
 )
 from dashboard.queries.standing import Standing, standing
 from dashboard.queries.telling import Draft, limits_in_use
@@ -94,6 +97,8 @@ __all__ = [
     "Standing",
     "Under",
     "NoSnapshotError",
+    "OtherVersionError",
+    "Snapshot",
     "about",
     "agreement",
     "answering_from",
@@ -174,4 +179,5 @@ __all__ = [
     "usual_tests",
     "weekly_sites",
     "standing",
+    "under_todays_rules",
 ]

@@ -8,18 +8,26 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
 from dashboard.queries.disclosure import POOLS, heading, overseeing, scope
-from dashboard.queries.snapshot import NoSnapshotError, Snapshot, current
+from dashboard.queries.snapshot import (
+    NoSnapshotError,
+    OtherVersionError,
+    Snapshot,
+    current,
+)
 from dashboard.viewer import About, Choices, Viewer
 
 
 def about(folder: Path, viewer: Viewer) -> About:
     """The facts of the snapshot in `folder` for the header, footer and filters.
 
-    While nothing was published, the empty `About`: pages then say so. Asked at every
-    request, so it is remembered for each snapshot and viewer.
+    While nothing was published, the empty `About`: pages then say so, and why not if
+    another version published. Asked at every request, so it is remembered for each
+    snapshot and viewer.
     """
     try:
         snapshot = current(folder)
+    except OtherVersionError as error:
+        return About(unreadable=str(error))
     except NoSnapshotError:
         return About()
     return _about(snapshot, viewer)

@@ -19,6 +19,7 @@ import duckdb
 import polars as pl
 
 from dashboard.viewer import current_request
+from etl.bundle import CONTRACT
 
 _KEPT = 2
 # Counts that one page asks for again and again, and the next viewer's page too.
@@ -29,6 +30,10 @@ _Frozen = tuple[str, object]
 
 class NoSnapshotError(LookupError):
     """Nothing was ever published in this folder."""
+
+
+class OtherVersionError(NoSnapshotError):
+    """What was published says things in another way than this version reads them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,10 +162,24 @@ def _frozen(bound: tuple[str, object]) -> _Frozen:
     return name, tuple(value) if isinstance(value, list) else value
 
 
+@contextmanager
+def under_todays_rules(folder: Path) -> Iterator[Snapshot]:
+    """The request's snapshot answers under the rules of the current one of `folder`.
+
+    What is held back today is held back in every earlier run, too.
+    """
+    earlier = current()
+    ruled = replace(earlier, ruled_by=current(folder))
+    with answering_from(ruled):
+        yield ruled
+
+
 def _opened(path: Path) -> Snapshot:
     with _lock:
         if path not in _open:
-            _open[path] = _attach(path)
+            opened = _attach(path)
+            _assert_of_this_version(opened)
+            _open[path] = opened
             removed = [each for each in _open if not each.exists()]
             for stale in {*removed, *list(_open)[:-_KEPT]}:
                 del _open[stale]
@@ -173,3 +192,19 @@ def _attach(path: Path) -> Snapshot:
     connection.execute(f"attach '{quoted}' as snapshot (read_only)")
     connection.execute("set enable_external_access = false")
     return Snapshot(path, connection)
+
+
+def _assert_of_this_version(snapshot: Snapshot) -> None:
+    said = snapshot.meta.get("contract", "")
+    if said == CONTRACT:
+        return
+    newer = said.isdigit() and int(said) > int(CONTRACT)
+    raise OtherVersionError(
+        f"the snapshot follows version {said or 'none'} of the contract and this "
+        f"pocnet version {CONTRACT}. "
+        + (
+            "Install the newer pocnet that published it here, too."
+            if newer
+            else "`pocnet migrate` makes it anew from the archive."
+        )
+    )
