@@ -5,6 +5,7 @@ before the warehouse is touched, and the warehouse is whole before the snapshot 
 run that is killed anywhere leaves the old figures, and the next one finishes it.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ from etl.withdrawal import let_in, register_of
 # Most of a pull is waiting for other people's machines.
 AT_ONCE: Final = 6
 WHAT_IS_NEW: Final = Window()
+_OS_ERROR: Final = re.compile(r"[^:]+\(os error \d+\)")
 Progress = Callable[[Step], None]
 
 
@@ -87,12 +89,12 @@ def pull(
     for a site that is not in the network; PocnetError while another run is writing.
     """
     chosen = _chosen(network, sites)
-    whole = with_library(network)
-    published = [s for slug, s in whole.sites.items() if slug not in network.sites]
     data = data_folder(network.folder)
     archive, snapshots = archive_of(network), data / "snapshots"
     with disk_errors(data):
+        whole = with_library(network)
         _finish(network, bool(failures))
+    published = [s for slug, s in whole.sites.items() if slug not in network.sites]
     started = datetime.now(UTC)
     with disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
         archive.sweep()
@@ -140,8 +142,12 @@ def disk_errors(data: Path) -> Iterator[None]:
     """A disk that is full or may not be written to, said in one line."""
     try:
         yield
-    except (OSError, duckdb.IOException) as error:
-        said = str(error).splitlines()[0]
+    except (OSError, duckdb.IOException, pl.exceptions.ComputeError) as error:
+        # polars calls it a fault of the computation when a file cannot be written.
+        told = _OS_ERROR.search(str(error))
+        if told is None and isinstance(error, pl.exceptions.ComputeError):
+            raise
+        said = told[0].strip() if told else str(error).splitlines()[0]
         raise PocnetError(
             f"{data} could not be written: {said}. What was published before still "
             "stands. Look at the disk's room and at this account's rights there."
