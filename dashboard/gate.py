@@ -26,6 +26,7 @@ from dashboard.access.door import Door, Guest, is_open, refusal
 from dashboard.access.fixed import Chosen
 from dashboard.audit import Deed
 from dashboard.journal import Journal
+from dashboard.permalink import PATH as FIGURE
 from dashboard.viewer import About, Request, Viewer, asking, current_request
 
 SIGN_IN: Final = "/sign-in"
@@ -125,7 +126,7 @@ class Gate:
         if not path.startswith(("/assets/", "/_dash-component-suites/")):
             headers["Cache-Control"] = "no-store"
         html = "text/html" in headers.get("content-type", "")
-        if html and not path.startswith(SIGN_IN) and not shell.known(path):
+        if html and not path.startswith((SIGN_IN, FIGURE)) and not shell.known(path):
             message["status"] = 404
 
 

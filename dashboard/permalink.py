@@ -11,10 +11,11 @@ import hashlib
 import hmac
 import json
 import secrets
-import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -23,12 +24,11 @@ import polars as pl
 from connectors import ConfigError
 from dashboard import export, queries
 from dashboard.filters import Filters
-from dashboard.journal import Journal
 from dashboard.viewer import Viewer, current_request
 
 PATH: Final = "/figure/"
 SENTENCE: Final = "sentence"
-_KEY: Final = "link key"
+KEY_FILE: Final = "links.key"
 # Shown digits: a sum that was made in another order differs in the last of sixteen.
 _DIGITS: Final = 9
 _RUN, _VIEWER, _COUNTED, _SEALS = "in-run", "shown-to", "counted-by", "seals"
@@ -70,14 +70,14 @@ def link(card: str, sentence: str, frame: pl.DataFrame, filters: Filters) -> str
     try:
         request = current_request()
         snapshot = queries.current()
-        counted = counted_by(snapshot, request.journal)
-    except (LookupError, sqlite3.Error, OSError):
-        # A journal that cannot be written takes no figure away.
+        counted = counted_by(snapshot, request.journal.path)
+    except (LookupError, OSError, ValueError):
+        # A key that cannot be read or made takes no figure away.
         return None
     if snapshot.path.stem != request.about.snapshot:
         return None
     asked = Asked(card, filters.to_query(), snapshot.path.stem, request.viewer)
-    seals = sealed(asked, sentence, frame, key(request.journal)).values()
+    seals = sealed(asked, sentence, frame, key(request.journal.path)).values()
     ours = {
         _RUN: asked.run,
         _VIEWER: str(asked.viewer),
@@ -126,7 +126,7 @@ def _columns(frame: pl.DataFrame) -> Mapping[str, str]:
     }
 
 
-def counted_by(snapshot: queries.Snapshot, journal: Journal) -> Counted:
+def counted_by(snapshot: queries.Snapshot, journal: Path) -> Counted:
     """By what the figures of a snapshot are counted and sealed today."""
     rules = hashlib.sha256(json.dumps(snapshot.rules, sort_keys=True).encode())
     named = hashlib.sha256(key(journal))
@@ -136,16 +136,23 @@ def counted_by(snapshot: queries.Snapshot, journal: Journal) -> Counted:
 
 
 @lru_cache(maxsize=8)
-def key(journal: Journal) -> bytes:
+def key(journal: Path) -> bytes:
     """The secret of a network's seals, made when it is first needed.
 
-    In the journal, because nothing else is as surely kept and backed up: whatever is
-    lost besides it can be made again.
+    It lies beside the journal, readable by this account alone and never in what a
+    person may read, as the journal and its audit trail are.
     """
-    if not journal.read(_KEY):
-        said = {"key": secrets.token_hex(32)}
-        journal.write("pocnet", _KEY, "figures", said, "seals links to figures")
-    return bytes.fromhex(str(journal.read(_KEY)[0].body["key"]))
+    path = journal.with_name(KEY_FILE)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_name(f".{KEY_FILE}.{secrets.token_hex(4)}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_hex(32))
+        # Whole or not at all, and whoever comes first: a second key makes no link true.
+        with suppress(FileExistsError):
+            path.hardlink_to(made)
+        made.unlink()
+    return bytes.fromhex(path.read_text())
 
 
 def parse(text: str) -> Permalink:

@@ -28,8 +28,8 @@ from etl.sound import load_known
 
 FAILED: Final = 1
 _ELSEWHERE: Final = (
-    "it was sealed with another key: another network's dashboard made it, or the "
-    "journal was lost since"
+    "it was sealed with another key: another network's dashboard made it, or "
+    "data/links.key was lost since"
 )
 
 
@@ -95,7 +95,7 @@ def _compared(
     snapshots, rebuilt = place
     viewer = Viewer.parse(link.viewer)
     about = queries.about(snapshots, viewer)
-    if viewer not in about.viewers:
+    if (viewer.site or viewer.region) and viewer not in about.viewers:
         raise PocnetError(f"Run {link.run} knows no viewer “{link.viewer}”.")
     data = data_folder(folder).resolve()
     journal = Journal(data / "journal.sqlite")
@@ -106,9 +106,9 @@ def _compared(
     ):
         frame = found.frame(viewer, filters)
         sentence = found.sentence(frame)
-        counted = permalink.counted_by(snapshot, journal)
+        counted = permalink.counted_by(snapshot, journal.path)
     asked = Asked(link.card, filters.to_query(), str(link.run), viewer)
-    seals = permalink.sealed(asked, sentence, frame, permalink.key(journal))
+    seals = permalink.sealed(asked, sentence, frame, permalink.key(journal.path))
     differs = _differing(link.seals, seals)
     because = tuple(_causes(link, counted)) if differs else ()
     return Verified(

@@ -103,12 +103,16 @@ def test_nobody_without_the_key_can_try_numbers_out_until_a_seal_is_right() -> N
         assert not set(with_key.values()) & set(elsewhere.values())
 
 
-def test_the_key_is_made_once_and_for_each_network_its_own(tmp_path: Path) -> None:
-    here, there = (Journal(tmp_path / f"{name}.sqlite") for name in "ab")
+def test_the_key_is_made_once_for_each_network_and_read_by_its_account_alone(
+    tmp_path: Path,
+) -> None:
+    here, there = (tmp_path / name / "journal.sqlite" for name in "ab")
     first = permalink.key(here)
     permalink.key.cache_clear()
     assert permalink.key(here) == first != permalink.key(there)
     assert len(first) == 32
+    (kept,) = (tmp_path / "a").iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
 
 
 def all_equal(demo: Demo, viewer: Viewer, names: Sequence[str]) -> None:
@@ -141,7 +145,7 @@ def test_a_link_carries_no_number_of_the_figure(demo: Demo, figures: list[str]) 
         asked = parse_qs(urlsplit(link).query)
         assert set(asked) == {"in-run", "shown-to", "counted-by", "seals"}
         assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{8})*", asked["seals"][0])
-    secret = permalink.key(Journal(demo.folder / "data" / "journal.sqlite")).hex()
+    secret = permalink.key(demo.folder / "data" / "journal.sqlite").hex()
     assert not any(secret in link for link in drawn.values())
 
 
