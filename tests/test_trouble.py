@@ -131,4 +131,4 @@ def test_a_snapshot_of_an_earlier_version_says_how_it_is_made_anew(
     about = queries.about(data_folder(folder) / "snapshots", LEAD)
     assert about.built is None
     said = str(shell._nothing_yet(about))
-    assert "Nothing can be shown" in said and "pocnet migrate" in said
+    assert "Nothing can be shown" in said and "pocnet build" in said

@@ -205,6 +205,6 @@ def _assert_of_this_version(snapshot: Snapshot) -> None:
         + (
             "Install the newer pocnet that published it here, too."
             if newer
-            else "`pocnet migrate` makes it anew from the archive."
+            else "`pocnet build` makes it anew from the archive."
         )
     )
