@@ -188,7 +188,7 @@ def test_a_run_that_is_kept_no_longer_is_made_again_and_compared(
     done = CliRunner().invoke(command, [now, str(folder), "--json"])
     said = json.loads(done.stdout)
     assert (said["equal"], said["rebuilt"]) == (False, False)
-    with pytest.raises(PocnetError, match="does not know run 9"):
+    with pytest.raises(PocnetError, match="no record of run 9"):
         verify(str(drawn[0]).replace("in-run=1", "in-run=9"), folder)
 
 
