@@ -1,7 +1,7 @@
 """What a person sees of an archive that is verified, and of the runs made of it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,8 @@ from etl.archive_place import archive_of
 from etl.difference import Change, differences
 from etl.network import NETWORK_FILE
 from etl.run import data_folder
-from etl.sound import load_known
+from etl.sound import Sound, load_known
+from etl.spark.session import Cluster, assert_installed
 from etl.verification import Verified, applied
 from etl.verification import verify as read_again
 
@@ -60,7 +61,7 @@ def diff(folder: Path, runs: tuple[int, int], as_json: bool) -> None:
         click.echo(f"Nothing changed between run {runs[0]} and run {runs[1]}.")
 
 
-def build(folder: Path, run: int | None) -> int:
+def build(folder: Path, run: int | None, as_json: bool) -> int:
     """Build again from the archive, say where it is, and give the exit code."""
     sound = load_known(_data(folder).parent)
     with counted("Going through the runs") as progress:
@@ -69,11 +70,40 @@ def build(folder: Path, run: int | None) -> int:
             result = rebuild.rebuild(sound.network, progress, kept=kept)
         else:
             result = rebuild.as_of(sound.network, run, progress)
-    click.echo(f"Published: {result.snapshot}")
+    code = _print_built(sound, result, as_json)
     if run is not None:
         shown = result.snapshot.parents[2]
         click.echo(f"`pocnet serve {shown}` shows it.", err=True)
+    return code
+
+
+def build_on(
+    master: str, settings: Mapping[str, str], folder: Path, as_json: bool
+) -> int:
+    """Build again on a Spark cluster, say where it is, and give the exit code."""
+    cluster = Cluster(master, settings)
+    assert_installed()
+    # Only now: it needs what has just been found to be there.
+    from etl.spark.build import build as build_on_cluster
+
+    sound = load_known(_data(folder).parent)
+    with Console(stderr=True).status("starting Spark") as status:
+        kept = bool(sound.problems)
+        result = build_on_cluster(sound.network, cluster, status.update, kept=kept)
+    return _print_built(sound, result, as_json)
+
+
+def _print_built(sound: Sound, result: rebuild.Rebuilt, as_json: bool) -> int:
     found = (*sound.failures, *result.failures)
+    if as_json:
+        said = {
+            "snapshot": str(result.snapshot),
+            "run": result.run,
+            "failures": [asdict(each) for each in found],
+        }
+        click.echo(json.dumps(said, indent=1))
+    else:
+        click.echo(f"Published: {result.snapshot}")
     for each in found:
         place = f"site {each.site}, source {each.source}"
         click.echo(f"Problem: {place}: {each.message}", err=True)

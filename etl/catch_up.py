@@ -25,6 +25,8 @@ from etl.withdrawal import Register, register_of
 LOST: Final = "archive"
 WITHDRAWN: Final = "withdrawal"
 Progress = Callable[[int, int], None]
+Bundles = list[tuple[str, str]]
+Bringing = Callable[[Warehouse, Archive, Network, int, Bundles], object]
 
 
 def catch_up(
@@ -33,11 +35,12 @@ def catch_up(
     network: Network,
     until: int | None = None,
     progress: Progress = lambda done, total: None,
+    bringing: Bringing = bring,
 ) -> list[Failure]:
     """Go through the runs that the warehouse lacks; gives what cannot be as it was.
 
-    Runs that the warehouse alone knows, because they were killed before they were
-    recorded, are recorded first.
+    `bringing` lays the bundles of a run over what is known. Runs that the warehouse
+    alone knows, because they were killed before they were recorded, are recorded first.
     """
     note_runs(warehouse, archive)
     runs = [
@@ -45,7 +48,7 @@ def catch_up(
         for record in records(archive, warehouse.last_run())
         if until is None or record.run <= until
     ]
-    again = _Again(warehouse, archive, network, register_of(archive))
+    again = _Again(warehouse, archive, network, register_of(archive), bringing)
     for done, record in enumerate(runs):
         again.go_through(record)
         progress(done + 1, len(runs))
@@ -69,6 +72,7 @@ class _Again:
     archive: Archive
     network: Network
     register: Register
+    bringing: Bringing
     lost: list[Failure] = field(default_factory=list)
 
     def go_through(self, record: RunRecord) -> None:
@@ -79,7 +83,7 @@ class _Again:
                 self._say(record, dataset)
             known = self.warehouse.bundle_names()
             new = [pair for pair in self._brought(record) if pair[1] not in known]
-            bring(self.warehouse, self.archive, then, run, new)
+            self.bringing(self.warehouse, self.archive, then, run, new)
             self._say(record, "report")
             self.warehouse.finish_as(run, record.state, record.finished_at, record.said)
 

@@ -78,15 +78,22 @@ class Judgement:
             self._panels.add(portion.batch, portion.result)
 
     def _of(self, portion: Portion) -> dict[str, pl.DataFrame]:
-        assignment = in_force(self._criterion, portion.batch, portion.result)
-        judged = judge(portion.result, self._criterion, assignment)
-        outcomes = batch_outcomes(judged)
-        return {
-            "judged": judged.drop(_NUMBERS),
-            "gate_outcome": outcomes.drop("assigned"),
-            "discordance": discordance(outcomes, portion.release),
-            "usual_outcome": usual_outcomes(portion.result, self._usual, assignment),
-        }
+        return verdicts(portion, self._criterion, self._usual)
+
+
+def verdicts(
+    portion: Portion, criterion: pl.DataFrame, usual: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """The rows of the four tables that come of a portion; see `Judgement`."""
+    assignment = in_force(criterion, portion.batch, portion.result)
+    judged = judge(portion.result, criterion, assignment)
+    outcomes = batch_outcomes(judged)
+    return {
+        "judged": judged.drop(_NUMBERS),
+        "gate_outcome": outcomes.drop("assigned"),
+        "discordance": discordance(outcomes, portion.release),
+        "usual_outcome": usual_outcomes(portion.result, usual, assignment),
+    }
 
 
 def members_usual(connection: duckdb.DuckDBPyConnection, as_of: date) -> pl.DataFrame:

@@ -4,7 +4,7 @@ Pages judge batches under specifications that nobody has thought of yet; what th
 for that, the answers in the units of the questions, is made when a run publishes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,18 +80,21 @@ class PanelTables:
             for (of,), its in criteria.partition_by("of", as_dict=True).items()
         }
         products = rows("select product, product_class from product order by product")
-        self._asked = {name: asked.get(of, []) for name, of in products.iter_rows()}
+        self.asked = {name: asked.get(of, []) for name, of in products.iter_rows()}
         self._next: dict[str, int] = {}
+
+    def questions(self) -> pl.DataFrame:
+        """The rows of `replay_question`: what is asked of each product, numbered."""
+        asked = [
+            (product, number, *_as_row(question))
+            for product, its in self.asked.items()
+            for number, question in enumerate(its)
+        ]
+        return pl.DataFrame(asked, schema=_QUESTION, orient="row")
 
     def make(self) -> None:
         """The tables without a batch."""
-        asked = [
-            (product, number, *_as_row(question))
-            for product, its in self._asked.items()
-            for number, question in enumerate(its)
-        ]
-        frame = pl.DataFrame(asked, schema=_QUESTION, orient="row")
-        create(self._connection, "replay_question", frame)
+        create(self._connection, "replay_question", self.questions())
         for table, kinds in _ANSWERS.items():
             create(self._connection, table, pl.DataFrame(schema=kinds))
 
@@ -113,42 +116,53 @@ class PanelTables:
         """Put batches behind those that are there, with their answers."""
         mine = batches.filter(pl.col("site").is_in(self._members))
         for (product,), part in mine.partition_by("product", as_dict=True).items():
-            if product not in self._asked:
+            if product not in self.asked:
                 continue
-            ordered = part.select(_BATCHES).sort("site", "batch")
             first = self._next.get(product, 0)
-            self._next[product] = first + ordered.height
-            listed = ordered.select("site", "batch").with_row_index("position", first)
-            named = listed.select(pl.lit(product).alias("product"), pl.all())
-            append(self._connection, "replay_batch", named)
-            found = panel(results, self._asked[product], ordered)
-            for table, frame in _written(found, product, first).items():
-                append(self._connection, table, frame)
+            self._next[product] = first + part.height
+            asked = self.asked[product]
+            for table, frame in answer_rows(product, asked, part, results).items():
+                shifted = frame.with_columns(pl.col("position") + first)
+                append(self._connection, table, shifted)
 
     def _rows(self, sql: str) -> pl.DataFrame:
         answer: pl.DataFrame = self._connection.sql(sql).pl()
         return answer
 
 
-def _written(found: Panel, product: str, first: int) -> Mapping[str, pl.DataFrame]:
+def answer_rows(
+    product: str,
+    asked: Sequence[Question],
+    batches: pl.DataFrame,
+    results: pl.DataFrame,
+) -> Mapping[str, pl.DataFrame]:
+    """What some batches of a product answered: rows of the tables but the questions'.
+
+    `position` counts the batches in the order of their keys.
+    """
+    ordered = batches.select(_BATCHES).sort("site", "batch")
+    listed = ordered.select("site", "batch").with_row_index("position")
+    named = listed.select(pl.lit(product).alias("product"), pl.all())
+    return {"replay_batch": named, **_written(panel(results, asked, ordered), product)}
+
+
+def _written(found: Panel, product: str) -> Mapping[str, pl.DataFrame]:
     figures, texts = [], []
     for number, answer in enumerate(found.answers.values()):
         if isinstance(answer, Intervals):
-            figures.append(_placed(product, number, first, _known(answer)))
+            figures.append(_placed(product, number, _known(answer)))
         else:
-            texts.append(_placed(product, number, first, _said(answer)))
+            texts.append(_placed(product, number, _said(answer)))
     return {
         "replay_figure": pl.concat([pl.DataFrame(schema=_FIGURE), *figures]),
         "replay_word": pl.concat([pl.DataFrame(schema=_WORD), *texts]),
     }
 
 
-def _placed(
-    product: str, number: int, first: int, answers: pl.DataFrame
-) -> pl.DataFrame:
+def _placed(product: str, number: int, answers: pl.DataFrame) -> pl.DataFrame:
     where = (pl.lit(product), pl.lit(number, pl.UInt16))
     named = [each.alias(name) for each, name in zip(where, _WHERE, strict=False)]
-    return answers.select(*named, pl.all()).with_columns(pl.col("position") + first)
+    return answers.select(*named, pl.all())
 
 
 def _known(answer: Intervals) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
@@ -28,6 +29,7 @@ from etl.shelf import sync
 from etl.store import Warehouse
 
 KEPT = 3
+_DUCKDB: Final = f"duckdb {duckdb.__version__}"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class Edition:
     def config(self) -> str:
         """The rules as they are written down."""
         return json.dumps(self.rules, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Making:
+    """What made a snapshot last, and how many batches were exchanged in it since."""
+
+    engine: str
+    worn: int = 0
 
 
 def publish(
@@ -60,24 +70,47 @@ def publish(
     link moves only when every byte is on the disk, so a killed run leaves the old
     snapshot.
     """
+    with replacing(folder, run) as temporary:
+        if anew or not _continued(warehouse, edition, run, temporary):
+            temporary.unlink(missing_ok=True)
+            with made_anew(warehouse, edition, run, temporary) as connection:
+                build_marts(connection, edition.as_of)
+    return folder / f"{run}.duckdb"
+
+
+@contextmanager
+def replacing(folder: Path, run: int) -> Iterator[Path]:
+    """Where to write the snapshot of a run, which is put in its place when it is whole.
+
+    Nothing changes for readers if the block fails.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for litter in folder.glob("*.part*"):
         litter.unlink()
     temporary = folder / f"{run}.duckdb.part"
-    if anew or not _continued(warehouse, edition, run, temporary):
-        temporary.unlink(missing_ok=True)
-        with _attached(warehouse, temporary) as connection:
-            _copy(connection, warehouse)
-            _note(connection, warehouse)
-            build_marts(connection, edition.as_of)
-            create_places(connection, warehouse.table)
-            _describe(connection, warehouse, edition, run, 0)
+    yield temporary
     sync(temporary)
     target = folder / f"{run}.duckdb"
     temporary.rename(target)
     _point(folder, target)
     _prune(folder)
-    return target
+
+
+@contextmanager
+def made_anew(
+    warehouse: Warehouse,
+    edition: Edition,
+    run: int,
+    temporary: Path,
+    engine: str = _DUCKDB,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a new snapshot, in which the marts are to be made by `engine`."""
+    with _attached(warehouse, temporary) as connection:
+        _copy(connection, warehouse)
+        _note(connection, warehouse)
+        yield connection
+        create_places(connection, warehouse.table)
+        _describe(connection, warehouse, edition, run, Making(engine))
 
 
 def _continued(
@@ -94,7 +127,8 @@ def _continued(
         if done.recount:
             count_marts(connection, edition.as_of)
             create_places(connection, warehouse.table)
-        _describe(connection, warehouse, edition, run, done.worn)
+        making = Making(_DUCKDB, done.worn)
+        _describe(connection, warehouse, edition, run, making)
     return True
 
 
@@ -148,7 +182,7 @@ def _describe(
     warehouse: Warehouse,
     edition: Edition,
     run: int,
-    worn: int,
+    making: Making,
 ) -> None:
     facts = {
         "run": str(run),
@@ -161,7 +195,8 @@ def _describe(
         "config": edition.config,
         "made_by": made_by(),
         "warehouse": begun(warehouse),
-        "worn": str(worn),
+        "worn": str(making.worn),
+        "engine": making.engine,
     }
     connection.execute("create or replace table meta (key varchar, value varchar)")
     connection.executemany("insert into meta values (?, ?)", [*facts.items()])

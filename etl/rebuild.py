@@ -7,7 +7,8 @@ nothing was ever recorded, comes in one run.
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,28 +89,38 @@ def rebuild(
     files could not be read: see `etl.build.build`.
     """
     data, archive = data_folder(network.folder), archive_of(network)
-    snapshots, beside = data / "snapshots", data / _BESIDE
+    snapshots = data / "snapshots"
+    with renewing(data, archive) as warehouse:
+        whole = with_library(network)
+        lost = catch_up(warehouse, archive, whole, progress=progress)
+        with warehouse.run(datetime.now(UTC), after=latest(snapshots)) as run:
+            odd = build(warehouse, archive, whole, run, kept=kept)
+            found = (*(each for each in lost if each.source == LOST), *odd)
+            warehouse.finish(run, found)
+        note_runs(warehouse, archive)
+        snapshot = publish(warehouse, edition(network), run, snapshots, anew=True)
+    return Rebuilt(run, snapshot, found)
+
+
+@contextmanager
+def renewing(data: Path, archive: Archive) -> Iterator[Warehouse]:
+    """An empty warehouse that takes the place of the one in use in the end.
+
+    The old one stays, and nobody else writes to it, if the block fails.
+    """
+    beside = data / _BESIDE
     with disk_errors(data), Warehouse(data / WAREHOUSE) as past:
         note_runs(past, archive)
         marks = register_of(archive).marks
         shutil.rmtree(beside, ignore_errors=True)
         with Warehouse(beside / WAREHOUSE) as warehouse:
-            whole = with_library(network)
-            lost = catch_up(warehouse, archive, whole, progress=progress)
-            with warehouse.run(datetime.now(UTC), after=latest(snapshots)) as run:
-                odd = build(warehouse, archive, whole, run, kept=kept)
-                found = (*(each for each in lost if each.source == LOST), *odd)
-                warehouse.finish(run, found)
-            note_runs(warehouse, archive)
-            said = edition(network)
-            snapshot = publish(warehouse, said, run, snapshots, anew=True)
+            yield warehouse
         if marks:
-            clear(data, snapshot, marks)
+            clear(data, (data / "snapshots" / "current").resolve(), marks)
         # Its log must be gone, or it would be taken for the new file's.
         past.connection.execute("checkpoint")
         os.replace(beside / WAREHOUSE, data / WAREHOUSE)
         shutil.rmtree(beside)
-    return Rebuilt(run, snapshot, found)
 
 
 def _ended(archive: Archive, run: int) -> datetime:

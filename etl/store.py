@@ -125,6 +125,14 @@ class Warehouse:
             fold.say(SCHEMAS[dataset].validate(rows, cast=True))
             self._apply(run, fold, HUB, dataset)
 
+    def take_over(self, table: str, rows: pl.DataFrame) -> None:
+        """Add rows of the same table of another warehouse, as they are there."""
+        self.connection.register("incoming", rows.to_arrow())
+        self.connection.execute(
+            f"insert into {self.table(table)} by name from incoming"
+        )
+        self.connection.unregister("incoming")
+
     def current(self, dataset: str) -> pl.DataFrame:
         """The contract's rows of a dataset as they stand now."""
         return self.query(self.current_sql(dataset))

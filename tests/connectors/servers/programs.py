@@ -29,6 +29,7 @@ class Program:
     port: int
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
+    patience: int = 600
 
     def start(self) -> None:
         with self.log.open("ab") as log:
@@ -38,7 +39,7 @@ class Program:
                 stderr=log,
                 env=os.environ | self.environment,
             )
-        for _ in range(600):
+        for _ in range(self.patience):
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
@@ -47,10 +48,15 @@ class Program:
                 time.sleep(0.05)
         raise AssertionError(self.log.read_text()[-2000:])
 
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        return self._process.pid
+
     def kill(self) -> None:
         """Gone from one moment to the next, as when the power fails."""
         # First the one that would start the others again.
-        for process in (self._process.pid, *_below(self._process.pid)):
+        for process in (self._process.pid, *below(self._process.pid)):
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
@@ -67,8 +73,8 @@ class Served:
     options: dict[str, object]
 
 
-def _below(process: int) -> list[int]:
+def below(process: int) -> list[int]:
     """The processes that this one started, and those that these did."""
     threads = Path(f"/proc/{process}/task").glob("*/children")
     children = [int(each) for thread in threads for each in thread.read_text().split()]
-    return [p for child in children for p in (*_below(child), child)]
+    return [p for child in children for p in (*below(child), child)]
