@@ -137,7 +137,7 @@ def proposals(viewer: Viewer) -> tuple[Proposal, ...]:
     for. What members ask is theirs, so an authority reads those that start from a
     specification it sees, and the public none.
     """
-    if viewer.role == "public":
+    if viewer.audience == "public":
         return ()
     every = _all()
     if proposing(viewer):

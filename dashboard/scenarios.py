@@ -37,7 +37,7 @@ class NotSavedError(ValueError):
 
 def may_save(viewer: Viewer) -> bool:
     """Whether this viewer may save scenarios: everybody but the public."""
-    return viewer.role != "public"
+    return viewer.audience != "public"
 
 
 def save(scenario: Scenario, given: Mapping[str, str | None]) -> int:

@@ -54,6 +54,15 @@ class Viewer:
         return f"{self.role}:{scope}" if scope else self.role
 
     @property
+    def audience(self) -> Role:
+        """The role whose rules hold for what this viewer sees of the network.
+
+        Data managers and auditors have a right of their own, to what arrived and to the
+        audit trail; for all the rest they are the public.
+        """
+        return "public" if self.role in ("data_manager", "auditor") else self.role
+
+    @property
     def title(self) -> str:
         """The words for this viewer in the header's switch."""
         return {

@@ -24,7 +24,7 @@ _FIELDS: Final[Mapping[str, str]] = {
 
 def foot(viewer: Viewer, filters: Filters) -> Component:
     """The proposals this viewer may read and, where it may, the form for another."""
-    if viewer.role == "public" or drafting(viewer, filters) is None:
+    if viewer.audience == "public" or drafting(viewer, filters) is None:
         return html.Div()
     parts: list[Component] = [
         html.H2("Proposals", id="proposals"),

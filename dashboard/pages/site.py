@@ -214,7 +214,7 @@ def _picker(listed: pl.DataFrame, filters: Filters) -> Component:
 
 def _notes(viewer: Viewer, filters: Filters) -> Component:
     site = chosen(viewer, filters)
-    return html.Div() if site is None or viewer.role == "public" else notes(site)
+    return html.Div() if site is None or viewer.audience == "public" else notes(site)
 
 
 _CARDS = (

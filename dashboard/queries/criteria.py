@@ -55,7 +55,7 @@ def agreement(
         on=["gate", "stage", "parameter"],
         how="left",
     )
-    if viewer.role == "public":
+    if viewer.audience == "public":
         frame = frame.clear()
     unseen = not set(held["site"]) <= set(whole.named)
     few = (pl.col("sites") < FEWEST_POOLED) & unseen

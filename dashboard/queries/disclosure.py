@@ -211,7 +211,7 @@ def _marked(
 
 def audience_rule(snapshot: Snapshot, viewer: Viewer) -> tuple[int, int]:
     """The smallest count shown to this audience, and what counts are rounded to."""
-    rule = snapshot.rules["disclosure"].get(viewer.role)
+    rule = snapshot.rules["disclosure"].get(viewer.audience)
     values = rule if isinstance(rule, dict) else {}
     return int(values.get("threshold", 0)), int(values.get("rounding", 0))
 

@@ -158,11 +158,10 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
     "ACTIONS", "DRAFT_COUNTS", "Draft", "Lot", "OWN_SPECIFICATION", "POOLS",
-    "REPLAY_COUNTS", "Under", "NoSnapshotError", "Standing", "about",
-    "agreed_completeness", "agreed_silence",
-    "answering_from",
+    "REPLAY_COUNTS", "Under", "NoSnapshotError", "OtherVersionError", "Snapshot",
+    "Standing", "about", "agreed_completeness", "agreed_silence", "answering_from",
     "audience_rule", "cohorts", "current", "last_year", "previous", "products", "runs",
-    "standing",
+    "standing", "under_todays_rules",
 }  # fmt: skip
 COUNTED = {
     "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
@@ -214,6 +213,28 @@ def test_nobody_is_shown_a_site_that_it_may_not_see_by_name(
         if slug not in knows:
             assert f'"{slug}"' not in said
             assert site["name"] not in said
+
+
+# What a data manager is told of every site: whether and how its rows arrived.
+ARRIVED = {
+    "completeness", "discordances", "findings", "issues", "rejects", "reports",
+    "row_counts", "rule_counts", "source_errors",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["data_manager", "auditor"])
+def test_a_data_manager_and_an_auditor_are_the_public_in_all_but_their_own(
+    demo: Demo, role: Any
+) -> None:
+    def asked(viewer: Viewer, name: str) -> str:
+        with demo.asked_by(viewer) as filters:
+            return words(ASKED[name](viewer, filters))
+
+    mine = ARRIVED if role == "data_manager" else set()
+    others = {name: asked(Viewer(role), name) for name in set(ASKED) - mine}
+    assert {n for n, said in others.items() if said != asked(PUBLIC, n)} == set()
+    as_lead = {name: asked(Viewer(role), name) for name in mine}
+    assert {n for n, said in as_lead.items() if said != asked(LEAD, n)} == set()
 
 
 @pytest.mark.parametrize("viewer", VIEWERS, ids=str)
