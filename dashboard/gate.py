@@ -126,7 +126,8 @@ class Gate:
         if not path.startswith(("/assets/", "/_dash-component-suites/")):
             headers["Cache-Control"] = "no-store"
         html = "text/html" in headers.get("content-type", "")
-        if html and not path.startswith((SIGN_IN, FIGURE)) and not shell.known(path):
+        page = html and not path.startswith((SIGN_IN, FIGURE, "/api/"))
+        if page and not shell.known(path):
             message["status"] = 404
 
 

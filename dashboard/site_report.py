@@ -97,6 +97,7 @@ def as_page(viewer: Viewer, site: str) -> str:
     day = written(about.as_of, "date")
     head = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        f'<link rel="icon" href="data:,">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(heading)}</title><style>{_STYLE}</style></head>"
     )

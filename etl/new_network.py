@@ -7,6 +7,7 @@ from typing import Final
 from connectors import ConfigError, kinds
 from etl.contract.vocabulary import VOCABULARIES
 from etl.network import NETWORK_FILE, SITES_FOLDER
+from etl.roles import ROLES
 
 NETWORK: Final = """\
 # A network of sites that make cell therapies: what they agreed, and what they make.
@@ -54,6 +55,29 @@ rounding = 5
 # ca_file = "store-authority.pem"                  # of a store with its own authority
 # access_key = {{ env = "POCNET_ARCHIVE_ACCESS_KEY" }}
 # secret_key = {{ env = "POCNET_ARCHIVE_SECRET_KEY" }}
+
+# Without this table only this machine looks, and whoever is there chooses as whom.
+# [sign_in]
+# address = "https://pocnet.example.org"
+# idle_minutes = 30
+# hours = 12
+# public = false             # true: strangers see what the public may see
+# [sign_in.provider]         # OpenID Connect, besides `pocnet user add`
+# issuer = "https://login.example.org"
+# client_id = "pocnet"
+# client_secret = {{ env = "POCNET_PROVIDER_SECRET" }}
+# title = "Sign in with your institution"
+# scope = "openid profile email"
+# groups = "groups"          # the claim that lists them
+# [[sign_in.provider.group]]
+# group = "pocnet-leads"
+# role = "lead"              # {roles}
+# region = "ES-CT"           # an authority's; site = "…", a site's
+
+# The trail of who did what; its key is made in data/audit.key unless it is named.
+# [audit]
+# key = {{ env = "POCNET_AUDIT_KEY" }}
+# checkpoints = "/mnt/elsewhere/pocnet-checkpoints"
 
 # One table for each product. `product` is the slug that sites map to.
 [[product]]
@@ -172,6 +196,7 @@ def write_network(folder: Path, name: str) -> tuple[Path, ...]:
     already there is never overwritten: ConfigError, and nothing is written.
     """
     words = {key: ", ".join(words) for key, words in VOCABULARIES.items()}
+    words["roles"] = ", ".join(ROLES)
     # A JSON text is a TOML text too.
     network = NETWORK.format(name=json.dumps(name, ensure_ascii=False), **words)
     site = SITE.format(kinds=", ".join(kinds()), variable=KEY_VARIABLE, **words)

@@ -139,12 +139,17 @@ def counted_too(counts: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
 
     What it finds is told batch by batch and test by test: see `etl.outcome`.
     """
+    return pl.concat([counts, decision_counts(counts, decided)])
+
+
+def decision_counts(counts: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the rule on decisions alone, one for each site of `counts`."""
     sites = counts.select("site").unique(maintain_order=True)
     more = sites.join(decided, on="site", how="left", maintain_order="left")
     more = more.with_columns(
         pl.col("numerator", "denominator").fill_null(0), rule=pl.lit(DECISIONS)
     )
-    return pl.concat([counts, more.select(counts.columns)])
+    return more.select(counts.columns).cast(counts.schema)
 
 
 def _sites(tables: Tables) -> list[str]:

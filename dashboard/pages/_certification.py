@@ -53,7 +53,7 @@ def overdue(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 def _overdue_said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
-        return "No result is outstanding in this selection. None is best."
+        return "No result is outstanding in this selection. Fewer is better."
     out, late = int(frame["outstanding"].sum()), int(frame["overdue"].sum())
     if not late:
         return (
@@ -152,7 +152,7 @@ def by_month(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         pl.when(pl.col("state") == "data")
         .then(standing.otherwise(pl.lit("final")))
         .alias("standing"),
-        pl.col("waiting").fill_null(0),
+        pl.when(pl.col("state") == "data").then(pl.col("waiting").fill_null(0)),
         (pl.col("failed") + pl.col("certified")).alias("settled"),
     )
 

@@ -121,7 +121,7 @@ def _clock_said(frame: pl.DataFrame) -> str:
         return "No batch was released provisionally here, or the counts are hidden."
     total = int(seen["waiting"].sum())
     if not total:
-        return "No batch awaits its final certificate. None is best."
+        return "No batch awaits its final certificate. Fewer is better."
     where = seen.sort("oldest", descending=True, nulls_last=True).row(0, named=True)
     old = where["age"] is not None and where["age"] > where["oldest"] // 2
     heard = f", but nothing was heard from it for {where['age']} days" if old else ""

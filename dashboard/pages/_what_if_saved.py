@@ -134,7 +134,9 @@ def foot(viewer: Viewer, filters: Filters) -> Component:
 def _listed(viewer: Viewer, here: Filters) -> list[Component]:
     saved = scenarios.saved(viewer)
     if not saved:
-        return [html.P("None is saved yet. The address itself can always be shared.")]
+        return [
+            html.P("No scenario is saved yet. The address itself can always be shared.")
+        ]
     return [html.Ul([_line(each, here) for each in reversed(saved)])]
 
 

@@ -20,7 +20,7 @@ from etl.judged_tables import Judgement
 from etl.plausibility import SUMMARIES
 
 # Of a gate whose outcome is undetermined nothing follows, so it is not looked at.
-_DECIDED: Final = """
+DECIDED: Final = """
 select site, count(*) filter (outcome = 'fail') as numerator, count(*) as denominator
 from release inner join gate_outcome using (site, batch, gate)
 where decision = 'released' and outcome in ('pass', 'fail') group by site"""
@@ -58,6 +58,6 @@ def _find(connection: duckdb.DuckDBPyConnection) -> None:
         name: connection.sql(sql).pl() for name, sql in {**asked, **SUMMARIES}.items()
     }
     found = rules.find(tables)
-    decided = connection.sql(_DECIDED).pl()
+    decided = connection.sql(DECIDED).pl()
     create(connection, "finding", found.findings)
     create(connection, "rule_count", rules.counted_too(found.counts, decided))

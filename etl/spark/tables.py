@@ -17,9 +17,10 @@ from connectors import PocnetError
 from etl import history
 from etl.contract.schemas import SCHEMAS
 from etl.judged_tables import members_usual
-from etl.marts import statements
+from etl.marts import DECIDED, statements
 from etl.panel_tables import PanelTables
 from etl.plausibility import SUMMARIES
+from etl.rules import decision_counts
 from etl.spark.dialect import step
 from etl.spark.judging import Judging, Together, contradicting, finding
 from etl.spark.parcels import by_site, packing_by_site
@@ -80,6 +81,8 @@ def fill_marts(views: Views, target: Target, landed: "DataFrame") -> None:
     decided = ("gate_outcome", "release")
     _deliver(target, _together(views, decided, contradicting, portions))
     _deliver(target, _findings(views, few))
+    counts, decisions = target.rows("from rule_count"), target.rows(DECIDED)
+    target.fill("rule_count", [decision_counts(counts, decisions)])
     for table in _statements(views, target):
         rows = fetched(packed(views.spark.table(table)))
         target.fill(table, (frame for _, frame in rows))

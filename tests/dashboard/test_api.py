@@ -80,7 +80,8 @@ def get(url: str, path: str, viewer: str = "lead") -> httpx.Response:
 @pytest.fixture(scope="module")
 def cards(api: str) -> list[str]:
     listed: list[str] = get(api, "/api/v1/").json()["cards"]
-    return listed
+    # The audit trail grows by every answer, so no two of them are alike.
+    return [card for card in listed if not card.endswith("/audit-deeds")]
 
 
 @pytest.fixture(scope="module", params=VIEWERS)

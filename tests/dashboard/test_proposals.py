@@ -16,6 +16,7 @@ from dashboard.pages import _draft_compared
 from dashboard.pages._drafting import drafting, start_name
 from dashboard.proposals import Drafted, NotWrittenError, Proposal
 from dashboard.viewer import Request, Viewer, asking
+from dashboard.workbook import workbook
 from tests.demo import LEAD, PUBLIC, Demo
 
 CD19 = Filters(product=("car-t-cd19",))
@@ -206,7 +207,7 @@ def test_the_minutes_hold_limits_counts_and_votes_and_no_formula(room: Room) -> 
     mine = room.read(LEAD, number)
     assert mine is not None
     with room.entered_by(LEAD):
-        book = minutes.workbook(LEAD, mine)
+        book = workbook(minutes.parts(LEAD, mine))
         printed = minutes.printed(LEAD, mine)
         counted = queries.drafted(
             LEAD,
@@ -253,7 +254,7 @@ def test_a_site_reads_minutes_of_its_own_batches_only(room: Room) -> None:
     assert mine is not None
     with room.entered_by(SITE):
         (batches,) = (p for p in minutes.parts(SITE, mine) if p.heading == "Batches")
-        assert minutes.workbook(SITE, mine) and minutes.printed(SITE, mine)
+        assert workbook(minutes.parts(SITE, mine)) and minutes.printed(SITE, mine)
     told = {row[0]: row[1] for row in batches.rows}
     assert told["Peers"] is None
     assert told["Hospital Manzanera, Unidad de Terapias Avanzadas"] == 282

@@ -13,6 +13,7 @@ import polars as pl
 from dashboard import queries
 from dashboard.journal import Journal
 from dashboard.viewer import Request, Viewer, asking
+from etl.bundle import CONTRACT
 from etl.contract.schemas import SCHEMAS
 from etl.contract.words import slug_expr
 from etl.demo.world import TODAY, World
@@ -63,6 +64,7 @@ def fill(path: Path, tables: dict[str, pl.DataFrame]) -> None:
             [
                 ("as_of", str(TODAY)),
                 ("network", "Made-up"),
+                ("contract", CONTRACT),
                 ("config", json.dumps({"disclosure": {}})),
                 ("built_at", "2026-11-16T00:00:00+00:00"),
             ],
