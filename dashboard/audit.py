@@ -8,8 +8,6 @@ The key proves nothing against somebody who can read it.
 """
 
 import hmac
-import os
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -17,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
+
+from dashboard.secret_file import secret_in
 
 Kind = Literal[
     "account",
@@ -153,25 +153,8 @@ class Verdict:
 
 
 def key_of(data: Path) -> bytes:
-    """The key in `data/audit.key`, made when first asked for, for this account alone.
-
-    The file appears whole under its name or not at all, so that two processes which
-    start at the same time agree on one key.
-    """
-    path = data / "audit.key"
-    if not path.exists():
-        data.mkdir(parents=True, exist_ok=True)
-        draft = data / f"audit.key.{secrets.token_hex(4)}"
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text(encoding="ascii").strip().encode()
+    """The key in `data/audit.key`, made when first asked for."""
+    return secret_in(data / "audit.key").encode()
 
 
 def verify(path: Path, key: bytes, known: Sequence[Checkpoint] = ()) -> Verdict:

@@ -10,9 +10,7 @@ disclosed rows, as the API gives them; a hidden value is hidden before.
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +22,7 @@ import polars as pl
 from connectors import ConfigError
 from dashboard import export, queries
 from dashboard.filters import Filters
+from dashboard.secret_file import secret_in
 from dashboard.viewer import Viewer, current_request
 
 PATH: Final = "/figure/"
@@ -142,17 +141,7 @@ def key(journal: Path) -> bytes:
     It lies beside the journal, readable by this account alone and never in what a
     person may read, as the journal and its audit trail are.
     """
-    path = journal.with_name(KEY_FILE)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_name(f".{KEY_FILE}.{secrets.token_hex(4)}")
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_hex(32))
-        # Whole or not at all, and whoever comes first: a second key makes no link true.
-        with suppress(FileExistsError):
-            path.hardlink_to(made)
-        made.unlink()
-    return bytes.fromhex(path.read_text())
+    return bytes.fromhex(secret_in(journal.with_name(KEY_FILE)))
 
 
 def parse(text: str) -> Permalink:
