@@ -29,7 +29,9 @@ def verify(folder: Path, kept: Path | None, as_json: bool) -> int:
         verdict = audit.verify(journal, trail.key, known)
     except (sqlite3.DatabaseError, ValueError) as error:
         raise PocnetError(
-            f"{journal} cannot be verified: {error}. Bring it back from a backup."
+            f"{journal} cannot be verified: {error}. Where nobody has looked or "
+            "written yet there is nothing on record; otherwise bring it back from a "
+            "backup."
         ) from error
     _print(verdict, as_json)
     return 0 if verdict.whole else FAILED

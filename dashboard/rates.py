@@ -13,7 +13,7 @@ from dashboard.analysis.overdispersion import Overdispersion, overdispersion
 from dashboard.components import Column
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
-from dashboard.names import may_list
+from dashboard.names import may_list, site_name
 from dashboard.viewer import Viewer
 
 VERDICTS = {
@@ -125,6 +125,21 @@ def scheme_of(frame: pl.DataFrame) -> Scheme:
         if kind in frame["widened"].unique():
             return Scheme(widening=Widening(kind, float(frame["width"][0])))
     return Scheme()
+
+
+def plotted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rates of sites as a funnel draws them: label, n, value, flag, state, reason."""
+    return frame.select(
+        pl.Series("label", map(site_name, frame["site"]), pl.String),
+        "n",
+        pl.col("rate").alias("value"),
+        pl.when("compared")
+        .then("flagged")
+        .otherwise(pl.lit("not_compared"))
+        .alias("flag"),
+        "state",
+        "reason",
+    )
 
 
 def curve(frame: pl.DataFrame) -> pl.DataFrame:

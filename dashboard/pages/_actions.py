@@ -12,7 +12,7 @@ from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
 from dashboard.names import site_name, site_names, some
-from dashboard.rates import VERDICTS, all_sites, curve, incomplete
+from dashboard.rates import VERDICTS, all_sites, curve, incomplete, plotted
 from dashboard.viewer import Viewer
 
 _GRADES = ("critical", "major", "minor")
@@ -126,18 +126,7 @@ def _overdue_said(frame: pl.DataFrame) -> str:
 def _overdue_drawn(frame: pl.DataFrame) -> go.Figure:
     if frame.filter("compared").is_empty():
         return figures.empty("No site can be compared in this selection.")
-    marks = frame.select(
-        pl.Series("label", map(site_name, frame["site"]), pl.String),
-        "n",
-        pl.col("rate").alias("value"),
-        pl.when("compared")
-        .then("flagged")
-        .otherwise(pl.lit("not_compared"))
-        .alias("flag"),
-        "state",
-        "reason",
-    )
-    return figures.funnel(marks, curve(frame), "actions", "share overdue")
+    return figures.funnel(plotted(frame), curve(frame), "actions", "share overdue")
 
 
 def listed(viewer: Viewer, filters: Filters) -> pl.DataFrame:

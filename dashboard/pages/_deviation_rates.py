@@ -9,7 +9,7 @@ from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
 from dashboard.names import site_name, site_names, some
-from dashboard.rates import VERDICTS, all_sites, drawable, incomplete
+from dashboard.rates import VERDICTS, all_sites, drawable, incomplete, plotted
 from dashboard.viewer import Viewer
 
 _POISSON = funnel.Scheme(law="poisson")
@@ -68,18 +68,7 @@ def _per_batch_drawn(frame: pl.DataFrame) -> go.Figure:
         f" batches<br>{r['verdict']}"
         for r in frame.to_dicts()
     ]
-    marks = frame.select(
-        pl.Series("label", map(site_name, frame["site"]), pl.String),
-        "n",
-        pl.col("rate").alias("value"),
-        pl.when("compared")
-        .then("flagged")
-        .otherwise(pl.lit("not_compared"))
-        .alias("flag"),
-        "state",
-        "reason",
-        pl.Series("hover", said, pl.String),
-    )
+    marks = plotted(frame).with_columns(pl.Series("hover", said, pl.String))
     figure = figures.funnel(marks, limits, "batches", "deviations per batch")
     return figure.update_yaxes(tickformat=".2f").update_xaxes(title_text="batches")
 

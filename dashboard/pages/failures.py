@@ -23,7 +23,15 @@ from dashboard.pages import (
     _strata,
     _usual,
 )
-from dashboard.rates import BEHIND, all_sites, allowance, behind, compared, curve
+from dashboard.rates import (
+    BEHIND,
+    all_sites,
+    allowance,
+    behind,
+    compared,
+    curve,
+    plotted,
+)
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer
 
@@ -108,16 +116,7 @@ def _left_out(frame: pl.DataFrame) -> str:
 
 
 def _drawn(frame: pl.DataFrame) -> go.Figure:
-    marks = frame.select(
-        pl.Series("label", [site_name(site) for site in frame["site"]], pl.String),
-        "n",
-        pl.col("rate").alias("value"),
-        pl.when("compared")
-        .then("flagged")
-        .otherwise(pl.lit("not_compared"))
-        .alias("flag"),
-        "state",
-        "reason",
+    marks = plotted(frame).with_columns(
         pl.Series("hover", [_hover(row) for row in frame.to_dicts()], pl.String),
         behind(frame),
     )
