@@ -27,6 +27,7 @@ _DEEDS: Final[Mapping[str, Kind]] = {
     "scenario": "scenario",
     "sign_off": "sign_off",
     "unblinding": "unblinding",
+    "publication": "rule",
     "correction": "correction",
 }
 _TABLE = """

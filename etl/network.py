@@ -33,6 +33,7 @@ from etl.settings_rules import (
     tables,
 )
 from etl.settings_secrets import Resolver, plain_secrets
+from etl.settings_sharing import Blinding, SignOff
 from etl.settings_targets import Known
 
 NETWORK_FILE: Final = "network.toml"
@@ -106,6 +107,8 @@ class Network:
     made_up_today: date | None
     reporting: Reporting
     disclosure: Disclosure
+    blinding: Blinding
+    sign_off: SignOff | None
     products: tuple[Product, ...]
     sites: Mapping[str, Site]
     mail: Mail | None = None
@@ -169,6 +172,8 @@ class _Drafts:
             made_up_today=file.network.today,
             reporting=file.reporting,
             disclosure=file.disclosure,
+            blinding=file.blinding,
+            sign_off=file.sign_off,
             products=file.product,
             sites={draft.slug: draft.site(self.folder) for draft in sites},
             mail=mail_of(self.filled, file),

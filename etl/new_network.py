@@ -29,6 +29,16 @@ completeness = 0.8           # a site below this share is not compared
 threshold = 5
 rounding = 5
 
+# How a site is shown its peers one by one, unnamed; without this table, by z.
+# [blinding]
+# way = "z"                  # pool: not one by one; bands: with the band of their volume
+# bands = 2                  # in how many bands of volume, if in any
+
+# Until when each site signs what others see of it; without this table nobody has to.
+# [sign_off]
+# deadline_days = 28         # after a month's end
+# effect = "mark"            # publish: nothing; mark: say so; withhold: show no other
+
 # After a pull that finds something new to look at, an e-mail with this link and no
 # data. Without this table there is none.
 # [signals]

@@ -178,6 +178,8 @@ def edition(network: Network) -> Edition:
     rules = {
         "reporting": network.reporting.model_dump(mode="json"),
         "disclosure": network.disclosure.model_dump(mode="json"),
+        "blinding": network.blinding.model_dump(mode="json"),
+        "sign_off": network.sign_off and network.sign_off.model_dump(mode="json"),
         "checks": {each.rule: each.threshold for each in network.checks},
     }
     return Edition(network.name, network.today(), rules)

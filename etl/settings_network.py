@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from etl.settings_access import Auditing, SignIn
 from etl.settings_kinds import Secret, Slug, Strict, Text, Word
+from etl.settings_sharing import Blinding, SignOff
 
 _ADDRESS: Final = r"^[^@\s<>,;]+@[^@\s<>,;]+$"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -230,6 +231,13 @@ class NetworkFile(Strict):
     network: NetworkInfo
     reporting: Reporting = Reporting()
     disclosure: Disclosure = Disclosure()
+    blinding: Annotated[
+        Blinding, Field(description="How a site is shown its peers one by one.")
+    ] = Blinding()
+    sign_off: Annotated[
+        SignOff | None,
+        Field(description="Until when sites sign what others see of them."),
+    ] = None
     signals: Annotated[
         Signals | None,
         Field(description="Whom to tell that there is something new to look at."),

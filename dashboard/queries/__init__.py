@@ -45,6 +45,7 @@ from dashboard.queries.network import (
     sites,
 )
 from dashboard.queries.orders import attempts, first_attempts, order_days, orders
+from dashboard.queries.publishing import late, signing
 from dashboard.queries.quality import (
     completeness,
     discordances,
@@ -138,6 +139,7 @@ __all__ = [
     "issues",
     "laboratory_days",
     "last_year",
+    "late",
     "limits_in_use",
     "listed_lots",
     "losses",
@@ -168,6 +170,7 @@ __all__ = [
     "rule_counts",
     "runs",
     "sequence",
+    "signing",
     "silent_months",
     "sites",
     "slot_starts",

@@ -61,7 +61,7 @@ def slots_ahead(
         " left join capacity as r on r.site = d.site"
         " and r.week = d.week and r.resource = 'slot' group by all order by all",
         {
-            **headed(snapshot, viewer, filters, by).parameters,
+            **headed(snapshot, viewer, filters, by, "capacity").parameters,
             **window(snapshot, Filters(), RECENT),
             "first": first,
             "last": first + timedelta(weeks=RECENT - 1),

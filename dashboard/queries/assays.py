@@ -35,8 +35,8 @@ def ring_trials(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     tell theirs, and is held back.
     """
     snapshot = current()
-    named = scope(snapshot, viewer, filters).named
-    every = scope(snapshot, viewer, Filters()).named
+    named = scope(snapshot, viewer, filters, "criteria").named
+    every = scope(snapshot, viewer, Filters(), "criteria").named
     scored = _scored(snapshot)
     unseen = ~pl.col("laboratory").is_in(every)
     keys = ["round", "specimen", "parameter", "unit"]
@@ -79,12 +79,14 @@ def measured(viewer: Viewer, filters: Filters, parameter: str) -> pl.DataFrame:
     so that none can be told from the mean; a product made by fewer is left out.
     """
     snapshot = current()
-    whole = scope(snapshot, viewer, Filters())
+    whole = scope(snapshot, viewer, Filters(), "criteria")
     fewest = 1 if set(whole.site) <= set(whole.named) else FEWEST_POOLED
     sums = _sums(snapshot, whole, filters, parameter)
     threshold, _ = audience_rule(snapshot, viewer)
     found = gaps(sums, fewest, threshold)
-    mine = found.filter(pl.col("site").is_in(scope(snapshot, viewer, filters).named))
+    mine = found.filter(
+        pl.col("site").is_in(scope(snapshot, viewer, filters, "criteria").named)
+    )
     return disclose(
         snapshot,
         viewer,

@@ -13,6 +13,7 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
 from dashboard.queries.disclosure import SCOPE, disclose, scope, withheld
+from dashboard.queries.publishing import group_of
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -147,7 +148,10 @@ def grouped(
         f" from r join {SCOPE} as s on r.site = s.site"
         " left join product as p on r.product = p.product"
         " group by all order by all",
-        {**scope(snapshot, viewer, filters).parameters, **parameters},
+        {
+            **scope(snapshot, viewer, filters, group_of(table)).parameters,
+            **parameters,
+        },
     )
 
 
@@ -209,7 +213,8 @@ def _every_site(
     table: str,
 ) -> pl.DataFrame:
     """`frame` with a row for each named site, also where there is nothing to count."""
-    named = scope(snapshot, viewer, filters).named
+    every = scope(snapshot, viewer, filters, None).named
+    shown = scope(snapshot, viewer, filters, group_of(table)).named
     told, things = _TOLD.get(table, ("rollup_batch", "batches"))
     facts = snapshot.counts(
         f"select site, kind, stage, exists(select 1 from {told} as r"
@@ -217,13 +222,15 @@ def _every_site(
         {},
     )
     missing = facts.filter(
-        pl.col("site").is_in(named) & ~pl.col("site").is_in(frame["site"].to_list())
+        pl.col("site").is_in(every) & ~pl.col("site").is_in(frame["site"].to_list())
     ).select(
         "site",
         pl.when(
             (pl.col("kind") == "testing_laboratory") | (pl.col("stage") == "pre_gmp")
         )
         .then(pl.lit(disclosure.NOT_APPLICABLE))
+        .when(~pl.col("site").is_in(shown))
+        .then(pl.lit(disclosure.SUPPRESSED))
         .when(~pl.col("reports"))
         .then(pl.lit(disclosure.NOT_REPORTED))
         .otherwise(pl.lit(disclosure.ZERO))
@@ -232,6 +239,8 @@ def _every_site(
         .then(pl.lit("a testing laboratory makes no batches"))
         .when(pl.col("stage") == "pre_gmp")
         .then(pl.lit("pre-GMP: its runs count in no rate yet"))
+        .when(~pl.col("site").is_in(shown))
+        .then(pl.lit(disclosure.WITHHELD))
         .when(~pl.col("reports"))
         .then(pl.lit(f"no {things} were ever reported"))
         .otherwise(pl.lit(f"no {things} in this selection"))

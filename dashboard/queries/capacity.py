@@ -79,7 +79,7 @@ def _flow(
         " and ($end is null or r.week < cast($end as date) + interval 1 month)"
         " group by all order by all",
         {
-            **scope(snapshot, viewer, filters).parameters,
+            **scope(snapshot, viewer, filters, "capacity").parameters,
             "start": filters.start and f"{filters.start}-01",
             "end": filters.end and f"{filters.end}-01",
         },
@@ -100,7 +100,7 @@ def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.Dat
         f" from order_waiting as d join {SCOPE} as s on d.site = s.site"
         " group by all order by all",
         {
-            **headed(snapshot, viewer, filters, (by,)).parameters,
+            **headed(snapshot, viewer, filters, (by,), "capacity").parameters,
             "day": snapshot.as_of,
         },
     )
@@ -122,7 +122,7 @@ def nominal_use(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         " where list_contains($named, st.site) and st.kind <> 'testing_laboratory'"
         " group by all order by st.site",
         {
-            "named": list(scope(snapshot, viewer, filters).named),
+            "named": list(scope(snapshot, viewer, filters, "capacity").named),
             "day": snapshot.as_of,
         },
     ).with_columns(pl.col("started").cast(pl.Int64))

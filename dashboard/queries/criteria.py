@@ -24,7 +24,7 @@ def criteria(viewer: Viewer, filters: Filters, published: bool = False) -> pl.Da
     classes follow the members.
     """
     snapshot = current()
-    named = scope(snapshot, viewer, filters).named
+    named = scope(snapshot, viewer, filters, "criteria").named
     return _rows(snapshot, named, filters, published).with_columns(
         pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
     )
@@ -43,7 +43,7 @@ def agreement(
     is theirs: the public gets no row.
     """
     snapshot = current()
-    whole = scope(snapshot, viewer, Filters())
+    whole = scope(snapshot, viewer, Filters(), "criteria")
     asked = _rows(snapshot, whole.site, Filters(product=(product,)), False)
     held = versions.in_force(asked).with_columns(pl.lit(True).alias("member"))
     layout = agreeing.lay_out(held)

@@ -56,7 +56,7 @@ def open_actions(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     where it is not due yet.
     """
     snapshot = current()
-    named = scope(snapshot, viewer, filters).named
+    named = scope(snapshot, viewer, filters, "deviations").named
     allowed = [s for s in named if viewer.role == "lead" or s == viewer.site]
     condition, parameters = conditions(filters)
     period = condition.replace("r.month", "cast(date_trunc('month', d.opened) as date)")

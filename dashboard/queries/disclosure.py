@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from dashboard.filters import Filters
+from dashboard.publication import Group
+from dashboard.queries.publishing import published
 from dashboard.queries.snapshot import Snapshot
 from dashboard.viewer import Viewer
 
@@ -22,6 +24,7 @@ SUPPRESSED = "suppressed"
 NOT_APPLICABLE = "not_applicable"
 
 FEWEST_POOLED = 5
+WITHHELD = "its site does not publish this, or has not signed in time"
 POOLS = {"peers": "Peers", "other-regions": "Other regions", "network": "Network"}
 
 
@@ -64,33 +67,47 @@ def overseeing(viewer: Viewer) -> Viewer:
     return Viewer("lead") if viewer.role == "data_manager" else viewer
 
 
-def scope(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> Scope:
+def scope(
+    snapshot: Snapshot,
+    viewer: Viewer,
+    filters: Filters,
+    group: Group | None = "batches",
+) -> Scope:
     """The member sites that `filters` ask for, each under the heading of `viewer`.
 
     Filters choose among named sites only: a pool is always whole, otherwise two links
-    that differ by one site would subtract to that site.
+    that differ by one site would subtract to that site. A site that does not publish
+    the figures of `group` to this viewer is not among them, and so in no total; facts
+    of the network's own (None) are everybody's.
     """
     kept = [
         (site, shown)
         for site, region in snapshot.members
-        if (shown := heading(viewer, site, region)) in POOLS
-        or (
-            (not filters.site or site in filters.site)
-            and (not filters.region or region in filters.region)
+        if published(snapshot, viewer, site, group, heading(viewer, site, region))
+        and (
+            (shown := heading(viewer, site, region)) in POOLS
+            or (
+                (not filters.site or site in filters.site)
+                and (not filters.region or region in filters.region)
+            )
         )
     ]
     return Scope(tuple(s for s, _ in kept), tuple(shown for _, shown in kept))
 
 
 def headed(
-    snapshot: Snapshot, viewer: Viewer, filters: Filters, by: Sequence[str]
+    snapshot: Snapshot,
+    viewer: Viewer,
+    filters: Filters,
+    by: Sequence[str],
+    group: Group | None = "batches",
 ) -> Scope:
     """The scope with regions as headings where `by` names them, else as it is.
 
     A pool stays the pool it is, and a site stays itself in its own eyes: its region
     would be none but itself.
     """
-    found = scope(snapshot, viewer, filters)
+    found = scope(snapshot, viewer, filters, group)
     if "region" not in by or viewer.role == "site":
         return found
     regions = dict(
@@ -138,7 +155,7 @@ def parted(
     pool = pl.col("site").is_in([*POOLS])
     heading = pl.lit("network")
     if "region" in by:
-        found = headed(snapshot, viewer, Filters(), by)
+        found = headed(snapshot, viewer, Filters(), by, None)
         named = dict(zip(found.site, found.shown, strict=True))
         heading = pl.when(pool).then("site").otherwise(pl.col("site").replace(named))
     return parts.with_columns(pool.alias("pool"), heading.alias("site"))

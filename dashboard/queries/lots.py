@@ -36,7 +36,7 @@ def listed_lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         " and ($class is null or list_contains($class, p.product_class))"
         " group by all order by r.kind, r.supplier, r.lot, r.site",
         {
-            "named": list(scope(snapshot, viewer, filters).named),
+            "named": list(scope(snapshot, viewer, filters, None).named),
             "product": list(filters.product) or None,
             "class": list(filters.product_class) or None,
         },

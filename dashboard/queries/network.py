@@ -66,7 +66,7 @@ def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
     from the network's day in days.
     """
     snapshot = current()
-    named = scope(snapshot, viewer, filters or Filters()).named
+    named = scope(snapshot, viewer, filters or Filters(), None).named
     return snapshot.rows(
         "select s.*, f.last_day,"
         " date_diff('day', f.last_day, cast($day as date)) as age"
@@ -79,7 +79,7 @@ def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
 
 def headings(viewer: Viewer, filters: Filters) -> list[str]:
     """The sites and pools that these filters show, in the words of `site` columns."""
-    return list(dict.fromkeys(scope(current(), viewer, filters).shown))
+    return list(dict.fromkeys(scope(current(), viewer, filters, None).shown))
 
 
 def milestones(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -107,7 +107,7 @@ def cohorts() -> pl.DataFrame:
 
 def _of_named(table: str, order: str, viewer: Viewer, filters: Filters) -> pl.DataFrame:
     snapshot = current()
-    named = scope(snapshot, viewer, filters).named
+    named = scope(snapshot, viewer, filters, None).named
     return snapshot.rows(
         f"select * from {table} where list_contains($named, site)"
         f' order by "{order}", site',

@@ -152,7 +152,7 @@ def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFr
 def _of_named(
     snapshot: Snapshot, viewer: Viewer, filters: Filters, sql: str, **bound: object
 ) -> pl.DataFrame:
-    named: Sequence[str] = scope(snapshot, overseeing(viewer), filters).named
+    named: Sequence[str] = scope(snapshot, overseeing(viewer), filters, None).named
     return snapshot.rows(sql, {"named": list(named), **bound}).with_columns(
         pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
     )

@@ -50,7 +50,7 @@ def usual_tests(viewer: Viewer) -> pl.DataFrame:
 
 def _of_named(viewer: Viewer, filters: Filters, sql: str) -> pl.DataFrame:
     snapshot = current()
-    named = scope(snapshot, viewer, filters).named
+    named = scope(snapshot, viewer, filters, None).named
     return snapshot.rows(
         f"{sql} where list_contains($named, site) order by all", {"named": list(named)}
     ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))

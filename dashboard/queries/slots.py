@@ -208,7 +208,7 @@ def queue(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
         " and r.resource = d.resource left join late on late.site = d.site"
         " group by all order by all",
         {
-            **headed(snapshot, viewer, filters, (by,)).parameters,
+            **headed(snapshot, viewer, filters, (by,), "capacity").parameters,
             **recent,
             "resource": "slot",
         },
@@ -242,7 +242,7 @@ def _weekly(
         f" and r.week = d.week and r.resource = d.resource{join}"
         " group by all order by all",
         {
-            **headed(snapshot, viewer, filters, by).parameters,
+            **headed(snapshot, viewer, filters, by, "capacity").parameters,
             **window(snapshot, filters, weeks),
             **(parameters or {}),
             "resource": resource,

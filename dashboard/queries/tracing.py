@@ -57,7 +57,10 @@ def lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         f" max(m.expires) as expires, 1 as pooled_from{_USED}"
         " group by all"
         " order by last desc nulls last, m.kind, m.supplier, m.lot, m.site",
-        {"named": list(scope(snapshot, viewer, filters).named), **_asked(filters)},
+        {
+            "named": list(scope(snapshot, viewer, filters, None).named),
+            **_asked(filters),
+        },
     )
     shown = disclose(snapshot, viewer, found, ("used", "ended", "failed"))
     mine = pl.col("site").is_in(_listable(snapshot, viewer, filters))
@@ -136,5 +139,5 @@ def _asked(filters: Filters) -> dict[str, str | None]:
 
 def _listable(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> list[str]:
     """The sites whose batches this viewer may see one by one."""
-    named = scope(snapshot, viewer, filters).named
+    named = scope(snapshot, viewer, filters, None).named
     return [s for s in named if viewer.role == "lead" or s == viewer.site]

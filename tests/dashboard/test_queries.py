@@ -113,6 +113,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "headings": queries.headings,
     "issues": queries.issues,
     "laboratory_days": queries.laboratory_days,
+    "late": lambda v, f: [*queries.late(v)],
     "limits_in_use": lambda v, f: queries.limits_in_use(
         v, "car-t-cd19", of_cd19().criteria
     ),
@@ -161,7 +162,7 @@ THE_SAME_FOR_ALL = {
     "REPLAY_COUNTS", "Under", "NoSnapshotError", "OtherVersionError", "Snapshot",
     "Standing", "about", "agreed_completeness", "agreed_silence", "answering_from",
     "audience_rule", "cohorts", "current", "last_year", "previous", "products", "runs",
-    "standing", "under_todays_rules",
+    "signing", "standing", "under_todays_rules",
 }  # fmt: skip
 COUNTED = {
     "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
@@ -173,7 +174,7 @@ COUNTED = {
 }  # fmt: skip
 # Names, days, places and limits: nothing is counted in them.
 ROWS = {
-    "draft_quantiles", "headings", "limits_in_use", "lot_asked", "on_the_list",
+    "draft_quantiles", "headings", "late", "limits_in_use", "lot_asked", "on_the_list",
     "recorded", "sequence", "silent_months", "sites", "usual_tests", "weekly_sites",
 }  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {

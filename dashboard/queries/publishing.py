@@ -1,0 +1,86 @@
+"""Which sites publish which figures to whom, as it stands for one snapshot."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from dashboard.publication import (
+    GROUPS,
+    Group,
+    Step,
+    chosen,
+    period_due,
+    reaches,
+    said_until,
+    unsigned,
+)
+from dashboard.queries.snapshot import Snapshot, current
+from dashboard.viewer import Viewer, current_request
+
+
+def published(
+    snapshot: Snapshot, viewer: Viewer, site: str, group: Group | None, shown: str
+) -> bool:
+    """Whether `viewer` is shown a group of figures of `site` under the heading `shown`.
+
+    A site sees itself whatever it chose; under another heading than its own it is in a
+    pool, which only what is published to all may enter.
+    """
+    if group is None or site == viewer.site:
+        return True
+    named: Step = "lead" if viewer.role == "lead" else "authority"
+    step = steps(snapshot).get((site, group), "all")
+    return reaches(step, named if shown == site else "all")
+
+
+def group_of(table: str) -> Group:
+    """The group whose figures a rollup of batches or of deviations holds."""
+    return "deviations" if table.startswith("rollup_deviation") else "batches"
+
+
+def steps(snapshot: Snapshot) -> Mapping[tuple[str, Group], Step]:
+    """How far sites publish what they do not publish as agreed.
+
+    An earlier snapshot is under what holds for the one that rules it.
+    """
+    return _steps(snapshot.ruled_by or snapshot, current_request().journal.path)
+
+
+def late(viewer: Viewer) -> tuple[str, ...]:
+    """The sites that let the deadline pass unsigned, of all for the lead.
+
+    A site is told of itself; nobody else is told of any.
+    """
+    snapshot = current()
+    unsigned_ = _late(snapshot.ruled_by or snapshot, current_request().journal.path)
+    return tuple(s for s in unsigned_ if viewer.role == "lead" or s == viewer.site)
+
+
+def signing() -> Mapping[str, object]:
+    """What was agreed of signing: deadline_days, effect; empty without a deadline."""
+    return current().rules.get("sign_off") or {}
+
+
+@lru_cache(maxsize=8)
+def _late(snapshot: Snapshot, journal: Path) -> tuple[str, ...]:
+    rule = snapshot.rules.get("sign_off")
+    if not rule:
+        return ()
+    said = said_until(journal, snapshot.built)
+    due = period_due(snapshot.as_of, int(str(rule["deadline_days"])))
+    return tuple(site for site, _ in snapshot.members if unsigned(said, site, due))
+
+
+@lru_cache(maxsize=8)
+def _steps(snapshot: Snapshot, journal: Path) -> Mapping[tuple[str, Group], Step]:
+    said = said_until(journal, snapshot.built)
+    found: dict[tuple[str, Group], Step] = {
+        (site, group): step
+        for site in {entry.subject for entry in said}
+        for group, step in chosen(said, site).items()
+        if step != "all"
+    }
+    rule = snapshot.rules.get("sign_off")
+    if rule and rule["effect"] == "withhold":
+        found |= {(s, g): "nobody" for s in _late(snapshot, journal) for g in GROUPS}
+    return found

@@ -1,0 +1,218 @@
+"""What a site does not publish is in no answer to others, and in no total either."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from dashboard import publication, queries
+from dashboard.filters import Filters
+from dashboard.journal import Entry, Journal
+from dashboard.publication import (
+    GROUPS,
+    STEPS,
+    Group,
+    Step,
+    chosen,
+    period_due,
+    period_signed,
+    reaches,
+    unsigned,
+)
+from dashboard.viewer import Request, Viewer, asking
+from tests.demo import LEAD, PUBLIC, Demo
+
+HIDING = "manzanera"
+REGION = Viewer("authority", region="ES30")
+NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
+PEER = Viewer("site", site="vesuvina")
+BOTH = ("no_product", "no_product_of")
+
+
+@pytest.fixture
+def network(demo: Demo, tmp_path: Path) -> "Network":
+    return Network(demo, tmp_path)
+
+
+class Network:
+    """The made-up snapshot with rules of its own, and a journal from before it."""
+
+    def __init__(self, demo: Demo, folder: Path) -> None:
+        self.demo, self.folder = demo, folder
+        self.journal = Journal(folder / "journal.sqlite")
+        self.run = 0
+        self.sites = demo.rows("select site from site where kind <> 'published'")[
+            "site"
+        ].to_list()
+
+    def publish(self, **rules: Any) -> None:
+        """The next snapshot, built now, under these rules."""
+        self.run += 1
+        path = self.folder / "snapshots" / f"{self.run}.duckdb"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((self.demo.snapshots / "current").resolve().read_bytes())
+        with duckdb.connect(path) as database:
+            ((config,),) = database.sql(
+                "select value from meta where key = 'config'"
+            ).fetchall()
+            for key, value in {
+                "config": json.dumps(json.loads(config) | rules),
+                "built_at": datetime.now(UTC).isoformat(),
+            }.items():
+                database.execute(
+                    "update meta set value = ? where key = ?", [value, key]
+                )
+        link = path.parent / "next"
+        link.symlink_to(path.name)
+        os.replace(link, path.parent / "current")
+
+    def choose(self, site: str, group: str, step: str, who: str = "") -> None:
+        body = {"group": group, "to": step}
+        self.journal.write(who or f"site:{site}", publication.CHOICE, site, body, "why")
+
+    @contextmanager
+    def asked_by(self, viewer: Viewer) -> Iterator[Filters]:
+        snapshots = self.folder / "snapshots"
+        about = queries.about(snapshots, viewer)
+        with asking(Request(viewer, snapshots, self.journal, about)):
+            yield Filters()
+
+    def counts(self, viewer: Viewer) -> dict[str, tuple[int, int]]:
+        with self.asked_by(viewer) as filters:
+            frame = queries.counts(viewer, filters, BOTH)
+        return {row["site"]: (row[BOTH[0]], row[BOTH[1]]) for row in frame.to_dicts()}
+
+    def total(self, viewer: Viewer) -> int:
+        with self.asked_by(viewer) as filters:
+            frame = queries.counts(viewer, filters, BOTH, ("pathway",))
+        return int(frame[BOTH[1]].sum())
+
+
+@pytest.mark.parametrize("step", [s for s in STEPS if s != "all"])
+def test_no_audience_can_subtract_a_site_that_left_the_pools(
+    network: Network, step: Step
+) -> None:
+    network.publish()
+    before = network.counts(LEAD)
+    network.choose(HIDING, "batches", step)
+    network.publish()
+    whole = sum(n for _, n in before.values() if n)
+    left = whole - before[HIDING][1]
+    peers = network.counts(PEER)
+    assert peers["peers"][1] + peers[PEER.site][1] == left
+    # A pathway of few batches is held back in a total: it may be less, never more.
+    assert left - 25 < network.total(PEER) <= left
+    for viewer, audience in ((LEAD, "lead"), (REGION, "authority")):
+        seen = network.counts(viewer)
+        named = reaches(step, audience)
+        assert (seen[HIDING] == before[HIDING]) is named
+        assert (seen[HIDING][1] is None) is not named
+        # What is added up by whom: without the site, or with the one seen by name.
+        most = whole if named else left
+        assert most - 25 < network.total(viewer) <= most
+        assert sum(n for _, n in seen.values() if n) == most
+    assert left - 50 < network.total(PUBLIC) <= left + 25 < whole
+    assert network.counts(Viewer("site", site=HIDING))[HIDING] == before[HIDING]
+
+
+def test_the_lead_is_told_why_a_site_is_empty(network: Network) -> None:
+    network.choose(HIDING, "batches", "nobody")
+    network.publish()
+    with network.asked_by(LEAD) as filters:
+        row = queries.counts(LEAD, filters, BOTH).filter(site=HIDING).to_dicts()[0]
+        listed = queries.batches(LEAD, filters)
+        slots = queries.slot_use(LEAD, filters, ("site",))
+    assert row["state"] == "suppressed"
+    assert "does not publish" in row["reason"]
+    assert HIDING not in set(listed["site"])
+    assert HIDING in set(slots["site"])
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_group_is_withheld_by_itself(network: Network, group: Group) -> None:
+    network.choose(HIDING, group, "nobody")
+    network.publish()
+    asked = {
+        "batches": lambda v, f: queries.counts(v, f, BOTH, ("site", "pathway")),
+        "capacity": lambda v, f: queries.slot_use(v, f, ("site", "month")),
+        "deviations": lambda v, f: queries.deviations(v, f, by=("site", "grade")),
+        "criteria": lambda v, f: queries.criteria(v, f),
+    }
+    with network.asked_by(LEAD) as filters:
+        seen = {name: set(ask(LEAD, filters)["site"]) for name, ask in asked.items()}
+    assert {name for name, sites in seen.items() if HIDING not in sites} == {group}
+
+
+def test_a_choice_holds_from_the_next_snapshot_so_that_none_is_told_apart(
+    network: Network,
+) -> None:
+    network.publish()
+    before = network.counts(LEAD)
+    network.choose(HIDING, "batches", "nobody")
+    assert network.counts(LEAD) == before
+    network.publish()
+    assert network.counts(LEAD) != before
+    with network.asked_by(LEAD) as filters:
+        earlier = queries.previous()
+        assert earlier is not None
+        with queries.answering_from(earlier):
+            again = queries.counts(LEAD, filters, BOTH)
+    assert again.filter(site=HIDING)["state"].to_list() == ["suppressed"]
+
+
+@pytest.mark.parametrize("who", ["lead", "site:vesuvina", "public", "site:manzanera "])
+def test_nobody_chooses_for_another_site(network: Network, who: str) -> None:
+    network.choose(HIDING, "batches", "nobody", who)
+    network.publish()
+    assert network.counts(LEAD)[HIDING][1] is not None
+
+
+def test_what_is_no_choice_changes_nothing() -> None:
+    entry = Entry(1, NOON, f"site:{HIDING}", "publication", HIDING, {}, "")
+    bodies = ({}, {"group": "all", "to": "nobody"}, {"group": "batches", "to": ["no"]})
+    odd = [replace(entry, body=body) for body in bodies]
+    assert set(chosen(odd, HIDING).values()) == {"all"}
+
+
+def test_a_deadline_is_so_many_days_after_the_end_of_a_month() -> None:
+    assert period_due(date(2026, 11, 28), 28) == "2026-09"
+    assert period_due(date(2026, 11, 29), 28) == "2026-10"
+    assert period_due(date(2026, 1, 5), 0) == "2025-12"
+    assert period_signed(date(2026, 11, 16)) == "2026-10"
+
+
+def test_only_a_signature_of_the_month_that_is_due_counts() -> None:
+    at = Entry(1, NOON, f"site:{HIDING}", "sign_off", HIDING, {"period": "2026-09"}, "")
+    assert not unsigned([at], HIDING, "2026-09")
+    assert unsigned([at], HIDING, "2026-10")
+    assert unsigned([at], "vesuvina", "2026-09")
+    assert unsigned([], HIDING, "2026-09")
+
+
+@pytest.mark.parametrize("effect", ["publish", "mark", "withhold"])
+def test_what_is_unsigned_at_the_deadline_is_as_the_network_agreed(
+    network: Network, effect: str
+) -> None:
+    signing = [s for s in network.sites if s != HIDING]
+    for site in signing:
+        body = {"period": "2026-10"}
+        network.journal.write(f"site:{site}", "sign_off", site, body, "looked at")
+    network.publish(sign_off={"deadline_days": 3, "effect": effect})
+    with network.asked_by(LEAD):
+        assert queries.late(LEAD) == (HIDING,)
+    seen = network.counts(LEAD)
+    assert (seen[HIDING][1] is None) is (effect == "withhold")
+    assert seen["vesuvina"][1] is not None
+
+
+def test_where_nobody_has_to_sign_nobody_is_late(network: Network) -> None:
+    network.publish()
+    with network.asked_by(LEAD):
+        assert queries.late(LEAD) == ()
