@@ -53,7 +53,7 @@ def links(
 @pytest.fixture(scope="module")
 def figures(demo: Demo) -> list[str]:
     """The figures of every page."""
-    if not card.every():
+    if len(card.every()) <= 60:  # Other tests may have brought in a page or two.
         dash.Dash(__name__, use_pages=True, pages_folder="")
         app._import_pages()
     names = sorted(card.every())

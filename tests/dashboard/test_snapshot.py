@@ -73,7 +73,7 @@ def test_what_is_remembered_is_no_other_viewers_and_no_other_snapshots(
     for viewer in chosen:
         with queries.answering_from(fresh):
             alone = said(viewer)
-        if viewer.role == "public":
+        if viewer.audience == "public":
             assert alone != first[viewer], "it has a threshold of its own"
         else:
             assert alone == first[viewer], viewer
