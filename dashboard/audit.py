@@ -7,9 +7,10 @@ runs this machine cannot write (Schneier and Kelsey 1999, doi:10.1145/317087.317
 The key proves nothing against somebody who can read it.
 """
 
+import hashlib
 import hmac
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -165,23 +166,48 @@ def verify(path: Path, key: bytes, known: Sequence[Checkpoint] = ()) -> Verdict:
     be told from a shorter one.
     """
     wanted = {each.seq for each in known}
+    sealed = sealing(key)
     seals: dict[int, str] = {}
     faults: list[str] = []
-    seq, seal, at = 0, _NOTHING, ""
-    for number, instant, said, found in _deeds(path):
+    seq, seal, said = 0, _NOTHING, b""
+    for number, said, found in _deeds(path):
         if number != seq + 1:
             faults.append(_missing(seq + 1, number - 1))
-        if hmac.digest(key, seal + said, "sha256") != found:
+        if sealed(seal + said) != found:
             faults.append(
                 f"deed {number} does not fit: it, or what stood before it, was "
                 "changed, slipped in, taken out or moved"
             )
-        seq, seal, at = number, found, instant
+        seq, seal = number, found
         if number in wanted:
             seals[number] = found.hex()
     faults += [_against(each, seals, seq) for each in known if not _kept(each, seals)]
+    at = said.decode(errors="replace").split(_BETWEEN)[1] if seq else ""
     last = Checkpoint(at, seq, seal.hex()) if seq else None
     return Verdict(seq, last, len(known), tuple(faults[:_SHOWN]))
+
+
+def sealing(key: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA-256 under one key, for very many words: the seal of each.
+
+    RFC 2104 by its own two steps, because the key, which all have in common, is then
+    taken in once: a third of the time of `hmac.digest`, which takes it in anew.
+    """
+    block = hashlib.sha256().block_size
+    short = key if len(key) <= block else hashlib.sha256(key).digest()
+    padded = short.ljust(block, b"\0")
+    inner, outer = (
+        hashlib.sha256(bytes(byte ^ pad for byte in padded)).copy
+        for pad in (0x36, 0x5C)
+    )
+
+    def sealed(said: bytes) -> bytes:
+        within, around = inner(), outer()
+        within.update(said)
+        around.update(within.digest())
+        return around.digest()
+
+    return sealed
 
 
 def read_checkpoints(path: Path) -> tuple[Checkpoint, ...]:
@@ -197,13 +223,13 @@ def read_checkpoints(path: Path) -> tuple[Checkpoint, ...]:
     return tuple(found)
 
 
-def _deeds(path: Path) -> Iterator[tuple[int, str, bytes, bytes]]:
-    """Number, instant, the words as they were sealed, and the seal of every deed.
+def _deeds(path: Path) -> Iterator[tuple[int, bytes, bytes]]:
+    """Number, the words as they were sealed, and the seal of every deed.
 
     SQLite puts the words together, which takes half the time that Python would.
     """
     said = f" || '{_BETWEEN}' || ".join(("seq", *_WORDS))
-    sql = f"SELECT seq, at, CAST({said} AS BLOB), seal FROM deed ORDER BY seq"
+    sql = f"SELECT seq, CAST({said} AS BLOB), seal FROM deed ORDER BY seq"
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
         yield from db.execute(sql)
 

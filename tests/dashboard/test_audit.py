@@ -1,3 +1,4 @@
+import hmac
 import random
 import signal
 import sqlite3
@@ -208,6 +209,14 @@ def writing(path: Path, deeds: int) -> subprocess.Popen[str]:
     )
     command = [sys.executable, "-c", code, str(path), str(deeds)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 200])
+@pytest.mark.parametrize("said", [b"", b"a deed", b"x" * 500])
+def test_seals_are_hmacs_of_any_key(length: int, said: bytes) -> None:
+    key = random.Random(length).randbytes(length)
+    sealed = audit.sealing(key)
+    assert [sealed(said), sealed(said)] == [hmac.digest(key, said, "sha256")] * 2
 
 
 def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
