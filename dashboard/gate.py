@@ -5,6 +5,7 @@ put on record.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from starlette.responses import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard import shell
-from dashboard.access.door import Door, Guest, is_open, refusal
+from dashboard.access.door import PACKAGES, READING, Door, Guest, is_open, refusal
 from dashboard.access.fixed import Chosen
 from dashboard.audit import Deed
 from dashboard.journal import Journal
@@ -38,6 +39,8 @@ _EXPORTED = (
     "/api/v1/recalls/",
     "/api/v1/reports/",
 )
+# What people write is a few sentences; packages of sites have a limit of their own.
+MOST_BYTES: Final = 1 << 20
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -111,12 +114,17 @@ class Gate:
         if guest is None:
             await _shut(connection)(scope, receive, answer)
             return
+        body = await _within(connection, receive)
+        if body is None:
+            said = f"A request may have {MOST_BYTES >> 20} MiB."
+            await PlainTextResponse(said, 413)(scope, receive, answer)
+            return
         with asking(question(self._sources, guest)):
-            await self._app(scope, receive, _recording(connection, answer))
+            await self._app(scope, body, _recording(connection, answer))
 
     def _guest(self, connection: HTTPConnection) -> Guest | None:
         """Who asks; a stranger where nothing of the network can be had."""
-        if is_open(connection.url.path):
+        if is_open(connection):
             return STRANGER
         return self._door.guest(connection)
 
@@ -126,7 +134,8 @@ class Gate:
         if not path.startswith(("/assets/", "/_dash-component-suites/")):
             headers["Cache-Control"] = "no-store"
         html = "text/html" in headers.get("content-type", "")
-        page = html and not path.startswith((SIGN_IN, FIGURE, "/api/"))
+        page = html and not path.startswith((SIGN_IN, FIGURE))
+        page = page and not (path.startswith("/api/") and path.endswith(".html"))
         if page and not shell.known(path):
             message["status"] = 404
 
@@ -138,6 +147,30 @@ def _shut(connection: HTTPConnection) -> Response:
     wanted = connection.url.path
     wanted += f"?{connection.url.query}" if connection.url.query else ""
     return RedirectResponse(f"{SIGN_IN}/?next={quote(wanted)}", status_code=303)
+
+
+async def _within(connection: HTTPConnection, receive: Receive) -> Receive | None:
+    """`receive` for a request that is short enough; None for a longer one.
+
+    Read here, because forms and callbacks are taken whole into memory by whoever reads
+    them, also a stranger's on the way to sign in.
+    """
+    if connection.scope["method"] in READING or connection.url.path == PACKAGES:
+        return receive
+    came: deque[Message] = deque()
+    announced, size = int(connection.headers.get("content-length", 0)), 0
+    while max(announced, size) <= MOST_BYTES:
+        came.append(await receive())
+        size += len(came[-1].get("body", b""))
+        if not came[-1].get("more_body"):
+            break
+    else:
+        return None
+
+    async def again() -> Message:
+        return came.popleft() if came else await receive()
+
+    return again
 
 
 def _recording(connection: HTTPConnection, send: Send) -> Send:

@@ -10,10 +10,12 @@ from dashboard.access.sessions import Sessions
 from dashboard.access.tokens import Tokens
 from dashboard.viewer import Viewer
 
-_READING: Final = ("GET", "HEAD", "OPTIONS")
+READING: Final = ("GET", "HEAD", "OPTIONS")
 # Where strangers come to, and what their browser needs there.
 _OPEN: Final = ("/assets/", "/sign-in/")
-_OPEN_EXACTLY: Final = ("/healthz", "/api/v1/bundles")
+_OPEN_EXACTLY: Final = ("/healthz",)
+# Where sites send to, who sign what they send.
+PACKAGES: Final = "/api/v1/bundles"
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,11 @@ class SignedIn:
         return Guest(Viewer("public"), "the public") if self.public else None
 
 
-def is_open(path: str) -> bool:
-    """Whether an address holds nothing of the network, so that anybody may have it."""
+def is_open(connection: HTTPConnection) -> bool:
+    """Whether a request is for nothing of the network, so that anybody may ask it."""
+    path = connection.url.path
+    if path == PACKAGES:
+        return connection.scope["method"] not in READING
     return path in _OPEN_EXACTLY or path.startswith(_OPEN)
 
 
@@ -77,7 +82,7 @@ def refusal(door: Door, connection: HTTPConnection) -> str | None:
     host = connection.headers.get("host", "")
     if _name(f"//{host}") not in door.hosts:
         return "This dashboard is not opened under this name."
-    if connection.scope["method"] in _READING:
+    if connection.scope["method"] in READING:
         return None
     site = connection.headers.get("sec-fetch-site", "same-origin")
     origin = connection.headers.get("origin")
