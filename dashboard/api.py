@@ -71,7 +71,11 @@ def network() -> dict[str, object]:
         "as_of": about.as_of and about.as_of.isoformat(),
         "snapshot": about.snapshot,
         "viewer": str(current_viewer()),
-        "cards": [f"/api/v1/cards/{name}" for name in card.every()],
+        "cards": [
+            f"/api/v1/cards/{name}"
+            for name, found in card.every().items()
+            if current_viewer().role in found.roles
+        ],
         "metrics": "/api/v1/metrics",
     }
 
@@ -110,7 +114,7 @@ def card_json(
 
 def _card(name: str) -> card.Card:
     found = card.every().get(name)
-    if found is None:
+    if found is None or current_viewer().role not in found.roles:
         raise HTTPException(404, f"There is no figure “{name}” to show.")
     return found
 

@@ -24,6 +24,7 @@ from dashboard.permalink import link
 from dashboard.table import table
 from dashboard.theme import STATES
 from dashboard.viewer import Viewer
+from etl.roles import ROLES, Role
 
 _CONFIG: Any = {
     "displayModeBar": False,
@@ -44,7 +45,7 @@ class Card:
     direction is good. Without `draw` the table itself is the figure;
     several figures stand side by side where there is room. `count` is the
     figure's n in words; left out, the frame's column `n` is summed. `metric` is an id
-    on the Methods page.
+    on the Methods page. A card for some `roles` is not there for others.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Card:
     note: str = ""
     width: Literal["full", "half"] = "full"
     height: int = 380
+    roles: tuple[Role, ...] = ROLES
 
 
 def every() -> Mapping[str, Card]:

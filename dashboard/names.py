@@ -1,13 +1,19 @@
 """What readers call things that the network stores as slugs and codes."""
 
 from dashboard.queries.disclosure import POOLS
+from dashboard.queries.publishing import marked
 from dashboard.viewer import current_request
 
 
 def site_name(slug: str) -> str:
-    """The site's name where the viewer knows it, a pool's heading, else the slug."""
+    """The site's name where the viewer knows it, a pool's heading, else the slug.
+
+    A site that let the deadline pass is marked, where the network agreed on that.
+    """
     names = dict(current_request().about.choices.site)
-    return names.get(slug) or POOLS.get(slug, slug)
+    if slug not in names:
+        return POOLS.get(slug, slug)
+    return f"{names[slug]} (unsigned)" if marked(slug) else names[slug]
 
 
 def site_names(slugs: list[str]) -> str:

@@ -19,6 +19,8 @@ from dashboard.journal import Entry, Journal
 Group = Literal["batches", "capacity", "deviations", "criteria"]
 Step = Literal["nobody", "lead", "authority", "all"]
 
+Words = Mapping[Group, str] | Mapping[Step, str]
+
 CHOICE: Final = "publication"
 SIGNATURE: Final = "sign_off"
 GROUPS: Final[Mapping[Group, str]] = {

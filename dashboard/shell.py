@@ -232,7 +232,11 @@ def _page(page: Page, query: dict[str, object]) -> Component:
             html.Div(
                 []
                 if empty or not ready
-                else [card.render(c, request.viewer, asked) for c in page.cards],
+                else [
+                    card.render(c, request.viewer, asked)
+                    for c in page.cards
+                    if request.viewer.role in c.roles
+                ],
                 className="cards",
             ),
             None if empty else _part(page.foot, request.viewer, asked),

@@ -31,7 +31,7 @@ rounding = 5
 
 # How a site is shown its peers one by one, unnamed; without this table, by z.
 # [blinding]
-# way = "z"                  # pool: not one by one; bands: with the band of their volume
+# way = "z"                  # pool: not one by one; bands: with a band of volume
 # bands = 2                  # in how many bands of volume, if in any
 
 # Until when each site signs what others see of it; without this table nobody has to.

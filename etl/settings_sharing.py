@@ -30,7 +30,7 @@ class Blinding(Strict):
 
 
 class SignOff(Strict):
-    """Until when sites sign what others see of them, and what becomes of who does not."""
+    """Until when sites sign what others see of them, and what comes of not signing."""
 
     deadline_days: Annotated[
         int,

@@ -5,6 +5,7 @@ state data or zero; with none, it draws a sentence that says why.
 """
 
 from dashboard.figures.bars import pareto, stacked_bars
+from dashboard.figures.blinded import blinded
 from dashboard.figures.canvas import empty
 from dashboard.figures.caterpillar import caterpillar
 from dashboard.figures.differences import differences
@@ -28,6 +29,7 @@ from dashboard.figures.triangle import triangle
 from dashboard.figures.waterfall import waterfall
 
 __all__ = [
+    "blinded",
     "caterpillar",
     "differences",
     "empty",

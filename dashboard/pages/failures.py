@@ -14,6 +14,7 @@ from dashboard.metrics import DEFINITIONS
 from dashboard.names import site_name, site_names, some
 from dashboard.pages import (
     _behind,
+    _blinded,
     _cohorts,
     _definitions,
     _fairness,
@@ -241,6 +242,7 @@ register(
                 " point lists its batches, where you may see them.",
                 height=460,
             ),
+            _blinded.CARD,
             *_fairness.CARDS,
             _usual.CARD,
             _standardised.CARD,

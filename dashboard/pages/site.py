@@ -14,7 +14,7 @@ from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import some, words
 from dashboard.notes import notes
-from dashboard.pages import _site_days
+from dashboard.pages import _blinded, _site_days
 from dashboard.pages._site_days import NOT_CHOSEN, chosen, only
 from dashboard.pages.failures import causes
 from dashboard.rates import compared
@@ -238,6 +238,7 @@ _CARDS = (
         count=lambda f: f"n = {f['n'][0]} batches" if f.height else "",
         metric="no_product",
     ),
+    _blinded.CARD,
     Card("site-activity", "Activity", activity, _activity_said, _activity_drawn,
          columns=(Column("x", "Month", "date"), Column("series", "What happened"),
                   Column("value", "Batches", "count")),

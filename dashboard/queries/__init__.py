@@ -8,6 +8,14 @@ the API and exports have no other way to data.
 from dashboard.queries.ahead import slots_ahead
 from dashboard.queries.assays import measured, ring_trials
 from dashboard.queries.batches import counts, events, failures, parameters
+from dashboard.queries.blinding import (
+    Sharing,
+    asking_peers,
+    behind,
+    blinded,
+    named_peers,
+    sharing,
+)
 from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
 from dashboard.queries.certification import certification_days, certified
 from dashboard.queries.criteria import agreement, criteria
@@ -42,10 +50,11 @@ from dashboard.queries.network import (
     headings,
     milestones,
     products,
+    region_of,
     sites,
 )
 from dashboard.queries.orders import attempts, first_attempts, order_days, orders
-from dashboard.queries.publishing import late, signing
+from dashboard.queries.publishing import late, published_steps, signing
 from dashboard.queries.quality import (
     completeness,
     discordances,
@@ -100,9 +109,11 @@ __all__ = [
     "NoSnapshotError",
     "OtherVersionError",
     "Snapshot",
+    "Sharing",
     "about",
     "agreement",
     "answering_from",
+    "asking_peers",
     "attempts",
     "audience_rule",
     "agreed_completeness",
@@ -112,7 +123,9 @@ __all__ = [
     "batch_facts",
     "batch_rows",
     "batches",
+    "behind",
     "capacity",
+    "blinded",
     "causes",
     "certification_days",
     "certified",
@@ -147,6 +160,7 @@ __all__ = [
     "lots",
     "measured",
     "milestones",
+    "named_peers",
     "narrowest",
     "nominal_use",
     "on_the_list",
@@ -158,10 +172,12 @@ __all__ = [
     "previous",
     "products",
     "products_made",
+    "published_steps",
     "queue",
     "queue_weekly",
     "recorded",
     "recall",
+    "region_of",
     "rejects",
     "replayed",
     "reports",
@@ -173,6 +189,7 @@ __all__ = [
     "signing",
     "silent_months",
     "sites",
+    "sharing",
     "slot_starts",
     "slot_use",
     "slots_ahead",

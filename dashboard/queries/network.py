@@ -77,6 +77,12 @@ def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
     )
 
 
+def region_of(viewer: Viewer) -> str:
+    """The region of the viewer's own site; blank without one."""
+    own = [region for site, region in current().members if site == viewer.site]
+    return own[0] if own and own[0] != "-" else ""
+
+
 def headings(viewer: Viewer, filters: Filters) -> list[str]:
     """The sites and pools that these filters show, in the words of `site` columns."""
     return list(dict.fromkeys(scope(current(), viewer, filters, None).shown))

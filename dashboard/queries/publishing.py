@@ -14,7 +14,7 @@ from dashboard.publication import (
     said_until,
     unsigned,
 )
-from dashboard.queries.snapshot import Snapshot, current
+from dashboard.queries.snapshot import NoSnapshotError, Snapshot, current
 from dashboard.viewer import Viewer, current_request
 
 
@@ -54,6 +54,25 @@ def late(viewer: Viewer) -> tuple[str, ...]:
     snapshot = current()
     unsigned_ = _late(snapshot.ruled_by or snapshot, current_request().journal.path)
     return tuple(s for s in unsigned_ if viewer.role == "lead" or s == viewer.site)
+
+
+def published_steps(viewer: Viewer) -> Mapping[Group, Step]:
+    """How far a site's own figures go in this snapshot; empty for who is no site."""
+    found = steps(current())
+    own = viewer.site or ""
+    return {g: found.get((own, g), "all") for g in GROUPS} if own else {}
+
+
+def marked(site: str) -> bool:
+    """Whether the site's figures are to be marked as unsigned, whoever sees them."""
+    try:
+        snapshot = current()
+    except NoSnapshotError:
+        return False
+    rule = snapshot.rules.get("sign_off")
+    if not rule or rule["effect"] != "mark":
+        return False
+    return site in _late(snapshot.ruled_by or snapshot, current_request().journal.path)
 
 
 def signing() -> Mapping[str, object]:

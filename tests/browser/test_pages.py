@@ -26,6 +26,7 @@ PAGES = (
     "/tracing",
     "/quality",
     "/site",
+    "/sharing",
     "/methods",
 )
 WIDTHS = (1440, 390)

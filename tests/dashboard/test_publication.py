@@ -1,20 +1,13 @@
-"""What a site does not publish is in no answer to others, and in no total either."""
+"""What a site does not publish is in no answer to others, and in no total."""
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 
-from dashboard import publication, queries
-from dashboard.filters import Filters
-from dashboard.journal import Entry, Journal
+from dashboard import queries
+from dashboard.journal import Entry
 from dashboard.publication import (
     GROUPS,
     STEPS,
@@ -26,78 +19,24 @@ from dashboard.publication import (
     reaches,
     unsigned,
 )
-from dashboard.viewer import Request, Viewer, asking
+from dashboard.viewer import Viewer
+from tests.dashboard.releases import BOTH, Releases
 from tests.demo import LEAD, PUBLIC, Demo
 
 HIDING = "manzanera"
 REGION = Viewer("authority", region="ES30")
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 PEER = Viewer("site", site="vesuvina")
-BOTH = ("no_product", "no_product_of")
 
 
 @pytest.fixture
-def network(demo: Demo, tmp_path: Path) -> "Network":
-    return Network(demo, tmp_path)
-
-
-class Network:
-    """The made-up snapshot with rules of its own, and a journal from before it."""
-
-    def __init__(self, demo: Demo, folder: Path) -> None:
-        self.demo, self.folder = demo, folder
-        self.journal = Journal(folder / "journal.sqlite")
-        self.run = 0
-        self.sites = demo.rows("select site from site where kind <> 'published'")[
-            "site"
-        ].to_list()
-
-    def publish(self, **rules: Any) -> None:
-        """The next snapshot, built now, under these rules."""
-        self.run += 1
-        path = self.folder / "snapshots" / f"{self.run}.duckdb"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes((self.demo.snapshots / "current").resolve().read_bytes())
-        with duckdb.connect(path) as database:
-            ((config,),) = database.sql(
-                "select value from meta where key = 'config'"
-            ).fetchall()
-            for key, value in {
-                "config": json.dumps(json.loads(config) | rules),
-                "built_at": datetime.now(UTC).isoformat(),
-            }.items():
-                database.execute(
-                    "update meta set value = ? where key = ?", [value, key]
-                )
-        link = path.parent / "next"
-        link.symlink_to(path.name)
-        os.replace(link, path.parent / "current")
-
-    def choose(self, site: str, group: str, step: str, who: str = "") -> None:
-        body = {"group": group, "to": step}
-        self.journal.write(who or f"site:{site}", publication.CHOICE, site, body, "why")
-
-    @contextmanager
-    def asked_by(self, viewer: Viewer) -> Iterator[Filters]:
-        snapshots = self.folder / "snapshots"
-        about = queries.about(snapshots, viewer)
-        with asking(Request(viewer, snapshots, self.journal, about)):
-            yield Filters()
-
-    def counts(self, viewer: Viewer) -> dict[str, tuple[int, int]]:
-        with self.asked_by(viewer) as filters:
-            frame = queries.counts(viewer, filters, BOTH)
-        return {row["site"]: (row[BOTH[0]], row[BOTH[1]]) for row in frame.to_dicts()}
-
-    def total(self, viewer: Viewer) -> int:
-        with self.asked_by(viewer) as filters:
-            frame = queries.counts(viewer, filters, BOTH, ("pathway",))
-        return int(frame[BOTH[1]].sum())
+def network(demo: Demo, tmp_path: Path) -> Releases:
+    return Releases(demo, tmp_path)
 
 
 @pytest.mark.parametrize("step", [s for s in STEPS if s != "all"])
 def test_no_audience_can_subtract_a_site_that_left_the_pools(
-    network: Network, step: Step
+    network: Releases, step: Step
 ) -> None:
     network.publish()
     before = network.counts(LEAD)
@@ -122,7 +61,7 @@ def test_no_audience_can_subtract_a_site_that_left_the_pools(
     assert network.counts(Viewer("site", site=HIDING))[HIDING] == before[HIDING]
 
 
-def test_the_lead_is_told_why_a_site_is_empty(network: Network) -> None:
+def test_the_lead_is_told_why_a_site_is_empty(network: Releases) -> None:
     network.choose(HIDING, "batches", "nobody")
     network.publish()
     with network.asked_by(LEAD) as filters:
@@ -136,7 +75,7 @@ def test_the_lead_is_told_why_a_site_is_empty(network: Network) -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_each_group_is_withheld_by_itself(network: Network, group: Group) -> None:
+def test_each_group_is_withheld_by_itself(network: Releases, group: Group) -> None:
     network.choose(HIDING, group, "nobody")
     network.publish()
     asked = {
@@ -151,7 +90,7 @@ def test_each_group_is_withheld_by_itself(network: Network, group: Group) -> Non
 
 
 def test_a_choice_holds_from_the_next_snapshot_so_that_none_is_told_apart(
-    network: Network,
+    network: Releases,
 ) -> None:
     network.publish()
     before = network.counts(LEAD)
@@ -168,7 +107,7 @@ def test_a_choice_holds_from_the_next_snapshot_so_that_none_is_told_apart(
 
 
 @pytest.mark.parametrize("who", ["lead", "site:vesuvina", "public", "site:manzanera "])
-def test_nobody_chooses_for_another_site(network: Network, who: str) -> None:
+def test_nobody_chooses_for_another_site(network: Releases, who: str) -> None:
     network.choose(HIDING, "batches", "nobody", who)
     network.publish()
     assert network.counts(LEAD)[HIDING][1] is not None
@@ -198,7 +137,7 @@ def test_only_a_signature_of_the_month_that_is_due_counts() -> None:
 
 @pytest.mark.parametrize("effect", ["publish", "mark", "withhold"])
 def test_what_is_unsigned_at_the_deadline_is_as_the_network_agreed(
-    network: Network, effect: str
+    network: Releases, effect: str
 ) -> None:
     signing = [s for s in network.sites if s != HIDING]
     for site in signing:
@@ -212,7 +151,7 @@ def test_what_is_unsigned_at_the_deadline_is_as_the_network_agreed(
     assert seen["vesuvina"][1] is not None
 
 
-def test_where_nobody_has_to_sign_nobody_is_late(network: Network) -> None:
+def test_where_nobody_has_to_sign_nobody_is_late(network: Releases) -> None:
     network.publish()
     with network.asked_by(LEAD):
         assert queries.late(LEAD) == ()

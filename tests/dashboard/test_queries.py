@@ -77,12 +77,15 @@ def of_a_batch() -> Filters:
 # Every question that is asked with a viewer and filters; `by` names all its groups.
 ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "agreement": lambda v, f: queries.agreement(v, "car-t-cd19", "manzanera"),
+    "asking_peers": lambda v, f: [*queries.asking_peers(v)],
     "attempts": lambda v, f: queries.attempts(v, f, ("site", "attempt")),
     "authorisations": queries.authorisations,
     "awaiting_final": queries.awaiting_final,
     "batches": queries.batches,
     "capacity": lambda v, f: queries.capacity(v, f, ("site", "resource", "month")),
     "completeness": queries.completeness,
+    "behind": lambda v, f: [queries.behind(v, "Peer 0") or ""],
+    "blinded": lambda v, f: queries.blinded(v),
     "causes": lambda v, f: queries.causes(v, f, "car-t-cd19", of_cd19()),
     "certification_days": queries.certification_days,
     "certified": queries.certified,
@@ -123,6 +126,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "lots": queries.lots,
     "measured": lambda v, f: queries.measured(v, f, "viability"),
     "milestones": queries.milestones,
+    "named_peers": lambda v, f: [*queries.named_peers(v)],
     "narrowest": queries.narrowest,
     "nominal_use": queries.nominal_use,
     "on_the_list": lambda v, f: [
@@ -134,10 +138,12 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "orders_waiting": queries.orders_waiting,
     "parameters": queries.parameters,
     "products_made": queries.products_made,
+    "published_steps": lambda v, f: [*queries.published_steps(v).values()],
     "queue": queries.queue,
     "queue_weekly": queries.queue_weekly,
     "recorded": lambda v, f: recorded(v),
     "recall": lambda v, f: queries.recall(v, of_the_lot()),
+    "region_of": lambda v, f: [queries.region_of(v)],
     "rejects": queries.rejects,
     "replayed": lambda v, f: queries.replayed(v, f, "car-t-cd19", {}),
     "reports": queries.reports,
@@ -160,9 +166,9 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 THE_SAME_FOR_ALL = {
     "ACTIONS", "DRAFT_COUNTS", "Draft", "Lot", "OWN_SPECIFICATION", "POOLS",
     "REPLAY_COUNTS", "Under", "NoSnapshotError", "OtherVersionError", "Snapshot",
-    "Standing", "about", "agreed_completeness", "agreed_silence", "answering_from",
-    "audience_rule", "cohorts", "current", "last_year", "previous", "products", "runs",
-    "signing", "standing", "under_todays_rules",
+    "Sharing", "Standing", "about", "agreed_completeness", "agreed_silence",
+    "answering_from", "audience_rule", "cohorts", "current", "last_year", "previous",
+    "products", "runs", "sharing", "signing", "standing", "under_todays_rules",
 }  # fmt: skip
 COUNTED = {
     "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
@@ -174,8 +180,9 @@ COUNTED = {
 }  # fmt: skip
 # Names, days, places and limits: nothing is counted in them.
 ROWS = {
-    "draft_quantiles", "headings", "late", "limits_in_use", "lot_asked", "on_the_list",
-    "recorded", "sequence", "silent_months", "sites", "usual_tests", "weekly_sites",
+    "asking_peers", "behind", "draft_quantiles", "headings", "late", "limits_in_use",
+    "lot_asked", "named_peers", "on_the_list", "published_steps", "recorded",
+    "region_of", "sequence", "silent_months", "sites", "usual_tests", "weekly_sites",
 }  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     LEAD: lambda site: True,
