@@ -77,19 +77,27 @@ def get(url: str, path: str, viewer: str = "lead") -> httpx.Response:
     return CLIENT.get(url + path, headers={"Cookie": f"{COOKIE}={viewer}"})
 
 
+def listed(api: str, viewer: str) -> list[str]:
+    """The figures that there are for a viewer.
+
+    The audit trail grows by every answer, so no two of them are alike.
+    """
+    cards: list[str] = get(api, "/api/v1/", viewer).json()["cards"]
+    return [card for card in cards if not card.endswith("/audit-deeds")]
+
+
 @pytest.fixture(scope="module")
 def cards(api: str) -> list[str]:
-    listed: list[str] = get(api, "/api/v1/").json()["cards"]
-    # The audit trail grows by every answer, so no two of them are alike.
-    return [card for card in listed if not card.endswith("/audit-deeds")]
+    return listed(api, "lead")
 
 
 @pytest.fixture(scope="module", params=VIEWERS)
 def shown(
-    request: pytest.FixtureRequest, api: str, cards: list[str]
+    request: pytest.FixtureRequest, api: str
 ) -> tuple[str, dict[str, tuple[str, httpx.Response]]]:
     """Each figure as one viewer is shown it: its JSON, and the answer with its CSV."""
     viewer: str = request.param
+    cards = listed(api, viewer)
 
     def both(card: str) -> tuple[str, httpx.Response]:
         answer, text = get(api, card, viewer), get(api, f"{card}.csv", viewer)
@@ -128,6 +136,25 @@ def test_the_root_names_the_network_its_day_and_every_figure(
     assert root["viewer"] == "lead"
     assert len(cards) > 30
     assert {"/api/v1/cards/attention", "/api/v1/cards/failure-causes"} <= set(cards)
+
+
+def test_a_figure_for_others_and_one_that_does_not_exist_are_answered_alike(
+    api: str,
+) -> None:
+    said = {
+        (viewer, card): get(api, f"/api/v1/cards/{card}", viewer)
+        for viewer, card in (
+            ("lead", "failures-blinded"),
+            ("public", "failures-blinded"),
+            ("public", "sharing-meter"),
+            ("site:rhodanie", "sharing-standing"),
+            ("site:rhodanie", "no-such-card"),
+        )
+    }
+    for (_, card), answer in said.items():
+        assert answer.status_code == 404
+        assert answer.json()["detail"] == f"There is no figure “{card}” to show."
+    assert get(api, "/api/v1/cards/failures-blinded", "site:rhodanie").is_success
 
 
 def test_metrics_are_answered_as_they_are_declared(api: str) -> None:
