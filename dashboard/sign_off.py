@@ -51,7 +51,7 @@ def preview(viewer: Viewer) -> pl.DataFrame:
             "group": GROUPS[group],
             "now": said,
             "earlier": earlier.get((audience, group)),
-            "next": "the same groups" if reaches(chosen[group], audience) else _NOTHING,
+            "next": "shown" if reaches(chosen[group], audience) else _NOTHING,
             "state": "data",
             "reason": None,
         }

@@ -72,8 +72,9 @@ def _marks(figure: go.Figure, rows: list[Row], words: str) -> None:
         marker={
             "symbol": ["diamond" if own else look["symbol"] for look in looks],
             "color": [BLUE if own else look["color"] for look in looks],
-            "size": [15 if own else 11 for _ in rows],
-            "line": {"width": 1.2},
+            "size": 14 if own else 9,
+            "opacity": 1,
+            "line": {"width": 1.4, "color": [look["color"] for look in looks]},
         },
         text=["you" if own else str(row["label"]) for row in rows],
         textposition="top center",

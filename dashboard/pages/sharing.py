@@ -19,7 +19,8 @@ def _top(viewer: Viewer, _filters: Filters) -> Component:
 def _foot(viewer: Viewer, _filters: Filters) -> Component:
     if viewer.role != "site":
         return html.Div()
-    return html.Div([_publishing.form(viewer), _consent_form.form(viewer)])
+    forms = [_publishing.form(viewer), _consent_form.form(viewer)]
+    return html.Div(forms, className="cards")
 
 
 register(
