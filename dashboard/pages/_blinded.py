@@ -40,8 +40,8 @@ def _said(frame: pl.DataFrame) -> str:
     high = peers.filter(pl.col("step").str.starts_with("high")).height
     return (
         f"{mine}; {high or 'none'} of {some(peers.height, 'unnamed peer')} lie above"
-        f" the 95 % or 99.8 % limit.{_named(frame)} Lower is better. Aliases are drawn anew"
-        " for each reader and each release."
+        f" the 95 % or 99.8 % limit.{_named(frame)} Lower is better. Aliases are drawn"
+        " anew for each reader and each release."
     )
 
 

@@ -221,34 +221,40 @@ def _every_site(
         " where r.site = site.site) as reports from site",
         {},
     )
-    missing = facts.filter(
-        pl.col("site").is_in(every) & ~pl.col("site").is_in(frame["site"].to_list())
-    ).select(
-        "site",
-        pl.when(
-            (pl.col("kind") == "testing_laboratory") | (pl.col("stage") == "pre_gmp")
-        )
-        .then(pl.lit(disclosure.NOT_APPLICABLE))
-        .when(~pl.col("site").is_in(shown))
-        .then(pl.lit(disclosure.SUPPRESSED))
-        .when(~pl.col("reports"))
-        .then(pl.lit(disclosure.NOT_REPORTED))
-        .otherwise(pl.lit(disclosure.ZERO))
-        .alias("state"),
-        pl.when(pl.col("kind") == "testing_laboratory")
-        .then(pl.lit("a testing laboratory makes no batches"))
-        .when(pl.col("stage") == "pre_gmp")
-        .then(pl.lit("pre-GMP: its runs count in no rate yet"))
-        .when(~pl.col("site").is_in(shown))
-        .then(pl.lit(disclosure.WITHHELD))
-        .when(~pl.col("reports"))
-        .then(pl.lit(f"no {things} were ever reported"))
-        .otherwise(pl.lit(f"no {things} in this selection"))
-        .alias("reason"),
+    absent = pl.col("site").is_in(every) & ~pl.col("site").is_in(
+        frame["site"].to_list()
     )
+    missing = facts.filter(absent).select("site", *_why_empty(shown, things))
     counts = [c for c, t in frame.schema.items() if t.is_integer()]
     none = pl.col("state") == disclosure.ZERO
     whole = pl.concat([frame, missing], how="diagonal").sort("site")
     return whole.with_columns(
         pl.when(none).then(pl.col(c).fill_null(0)).otherwise(c).alias(c) for c in counts
     )
+
+
+def _why_empty(shown: Sequence[str], things: str) -> tuple[pl.Expr, pl.Expr]:
+    """The state and the reason of a site without a count, by what it is and reports."""
+    laboratory = pl.col("kind") == "testing_laboratory"
+    pre_gmp, kept_back = pl.col("stage") == "pre_gmp", ~pl.col("site").is_in(shown)
+    state = (
+        pl.when(laboratory | pre_gmp)
+        .then(pl.lit(disclosure.NOT_APPLICABLE))
+        .when(kept_back)
+        .then(pl.lit(disclosure.SUPPRESSED))
+        .when(~pl.col("reports"))
+        .then(pl.lit(disclosure.NOT_REPORTED))
+        .otherwise(pl.lit(disclosure.ZERO))
+    )
+    reason = (
+        pl.when(laboratory)
+        .then(pl.lit("a testing laboratory makes no batches"))
+        .when(pre_gmp)
+        .then(pl.lit("pre-GMP: its runs count in no rate yet"))
+        .when(kept_back)
+        .then(pl.lit(disclosure.WITHHELD))
+        .when(~pl.col("reports"))
+        .then(pl.lit(f"no {things} were ever reported"))
+        .otherwise(pl.lit(f"no {things} in this selection"))
+    )
+    return state.alias("state"), reason.alias("reason")
