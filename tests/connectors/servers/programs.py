@@ -32,6 +32,7 @@ class Program:
     patience: int = 600
 
     def start(self) -> None:
+        """Running and listening, or nothing of it left."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -39,6 +40,13 @@ class Program:
                 stderr=log,
                 env=os.environ | self.environment,
             )
+        try:
+            self._listening()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _listening(self) -> None:
         for _ in range(self.patience):
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

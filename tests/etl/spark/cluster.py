@@ -102,15 +102,8 @@ def running(folder: Path, workers: int = 2) -> Iterator[Running]:
             place = folder / f"worker-{number}"
             own = free_port()
             words = ["--host", "127.0.0.1", "--port", str(own), "--webui-port", "0"]
-            words += [
-                "--cores",
-                "1",
-                "--memory",
-                "2g",
-                "--work-dir",
-                str(place),
-                master,
-            ]
+            words += ["--cores", "1", "--memory", "2g"]
+            words += ["--work-dir", str(place), master]
             spills.append(place / "spill")
             at = "worker.Worker"
             programs.append(_start(stack, at, words, own, place, spills[-1]))
