@@ -116,7 +116,7 @@ def changed(made: MadeUp, results: int, hour: int = 1) -> None:
     whole, left = divmod(results // RESULTS, SITES)
     for number in range(SITES):
         many = whole + (number < left)
-        mine = _batches(number, made.size)
+        mine = batches_of(number, made.size)
         chosen = mine[:: max(1, len(mine) // many)][:many] if many else mine[:0]
         rows = _results(number, chosen, 1000 + hour)
         if rows.height:
@@ -164,7 +164,7 @@ def send(
 
 
 def _said(number: int, size: int) -> Iterator[tuple[str, pl.DataFrame]]:
-    batches = _batches(number, size)
+    batches = batches_of(number, size)
     yield "criterion", _criteria(number)
     yield "demand", _orders(batches, size)
     yield "batch", _lives(batches, size)
@@ -172,17 +172,17 @@ def _said(number: int, size: int) -> Iterator[tuple[str, pl.DataFrame]]:
     yield "result", _results(number, batches, number)
 
 
-def _batches(number: int, size: int) -> np.ndarray:
+def batches_of(number: int, size: int) -> np.ndarray:
     return np.arange(number, size, SITES)
 
 
-def _named(batches: np.ndarray) -> pl.Series:
+def named(batches: np.ndarray) -> pl.Series:
     """Pseudonyms as a key would make them: as long, and in no order."""
     mixed = (batches.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)).tolist()
     return pl.Series("batch", [f"k1-{each:016x}" for each in mixed])
 
 
-def _days(batches: np.ndarray, size: int, after: int) -> pl.Series:
+def days(batches: np.ndarray, size: int, after: int) -> pl.Series:
     day = np.datetime64("2021-01-04") + (batches * DAYS // size) + after
     return pl.Series(day.astype("datetime64[D]")).dt.strftime("%Y-%m-%d")
 
@@ -194,20 +194,20 @@ def _pick(words: tuple[str, ...], batches: np.ndarray, by: int) -> pl.Series:
 def _lives(batches: np.ndarray, size: int) -> pl.DataFrame:
     draw = np.random.default_rng(len(batches))
     lost = pl.Series(draw.random(len(batches)) < 0.05)
-    named = _named(batches)
+    names = named(batches)
     cells = draw.integers(1, 90, len(batches)) * 1_000_000
     lives = pl.DataFrame(
         {
-            "batch": named,
+            "batch": names,
             "product": _pick(PRODUCTS, batches, 1),
             "pathway": _pick(PATHWAYS, batches, 4),
-            "order_key": named,
-            "collected": _days(batches, size, 0),
-            "received": _days(batches, size, 1),
-            "started": _days(batches, size, 2),
-            "harvested": _days(batches, size, 12),
-            "infused": _days(batches, size, 24),
-            "ended": _days(batches, size, 24),
+            "order_key": names,
+            "collected": days(batches, size, 0),
+            "received": days(batches, size, 1),
+            "started": days(batches, size, 2),
+            "harvested": days(batches, size, 12),
+            "infused": days(batches, size, 24),
+            "ended": days(batches, size, 24),
             "process": _pick(("prodigy", "cocoon", "bioreactor"), batches, 12),
             "starting_material": _pick(("fresh", "frozen"), batches, 36),
             "cells_final": pl.Series(cells).cast(pl.String),
@@ -223,11 +223,11 @@ def _lives(batches: np.ndarray, size: int) -> pl.DataFrame:
 
 def _orders(batches: np.ndarray, size: int) -> pl.DataFrame:
     said = {
-        "order_key": _named(batches),
+        "order_key": named(batches),
         "product": _pick(PRODUCTS, batches, 1),
-        "ordered": _days(batches, size, -20),
-        "collected": _days(batches, size, 0),
-        "closed": _days(batches, size, 24),
+        "ordered": days(batches, size, -20),
+        "collected": days(batches, size, 0),
+        "closed": days(batches, size, 24),
     }
     return pl.DataFrame(said).with_columns(
         close_reason=pl.lit("treated"), _ref=pl.format("record {}", "order_key")
@@ -235,7 +235,7 @@ def _orders(batches: np.ndarray, size: int) -> pl.DataFrame:
 
 
 def _releases(batches: np.ndarray, size: int) -> pl.DataFrame:
-    said = {"batch": _named(batches), "decided": _days(batches, size, 20)}
+    said = {"batch": named(batches), "decided": days(batches, size, 20)}
     return pl.DataFrame(said).with_columns(
         gate=pl.lit("release"),
         decision=pl.lit("released"),
@@ -252,7 +252,7 @@ def _results(number: int, batches: np.ndarray, seed: int) -> pl.DataFrame:
     value = np.clip(mean + draw.normal(size=len(of)) * spread, 0, 100).round(1)
     rows = pl.DataFrame(
         {
-            "batch": _named(batches).gather(of),
+            "batch": named(batches).gather(of),
             "parameter": pl.Series([t[0] for t in TESTS]).gather(test),
             "population": pl.Series([t[1] for t in TESTS]).gather(test),
             "stage": pl.Series(STAGES).gather(stage),

@@ -12,7 +12,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,25 +23,21 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from dashboard import queries
-from dashboard.filters import Filters
 from dashboard.journal import Journal
 from dashboard.queries.snapshot import Snapshot, current
-from dashboard.viewer import Request, Viewer, asking
+from dashboard.viewer import Request, asking
 from etl.build import build
 from etl.marts import statements
 from etl.publish import publish
 from etl.run import edition
 from etl.store import Warehouse
-from tests.bench.made_up import PRODUCTS, MadeUp, made_up
+from tests.bench.made_up import MadeUp, made_up
+from tests.bench.made_up_more import more
+from tests.bench.questions import LEAD, OF_BATCHES, Question, questions
 
-LEAD = Viewer("lead")
 REPEATS = 40
 GOAL = 10
 SLOW = 1000
-Question = Callable[[], pl.DataFrame]
-# Their answer is one row a batch, as many as there are, or judges every batch again:
-# what they take grows with the network whatever the tables.
-OF_BATCHES = ("batches", "sequence", "replayed", "causes")
 
 
 def published(made: MadeUp) -> Path:
@@ -54,51 +50,6 @@ def published(made: MadeUp) -> Path:
             )
         publish(warehouse, edition(network), run, folder)
     return folder
-
-
-def questions() -> Mapping[str, Question]:
-    """Every question of one or two arguments, and those that need more."""
-    filters = Filters()
-    asked: dict[str, Question] = {
-        "counts": lambda: queries.counts(LEAD, filters, ("started", "no_product")),
-        "counts by month": lambda: queries.counts(
-            LEAD, filters, ("no_product", "no_product_of"), ("site", "month")
-        ),
-        "counts by stratum": lambda: queries.counts(
-            LEAD, filters, ("no_product", "no_product_of"),
-            ("site", "product", "process", "starting_material"),
-        ),
-        "sequence": lambda: queries.sequence(LEAD, filters, "no_product"),
-        "products": queries.products,
-        "runs": queries.runs,
-    }  # fmt: skip
-    for name in (
-        "events", "failures", "parameters", "durations", "laboratory_days", "orders",
-        "first_attempts", "attempts", "order_days", "orders_waiting", "awaiting_final",
-        "nominal_use", "capacity", "losses", "queue", "slot_use", "slot_starts",
-        "slots_ahead", "slots_lost", "batches", "listed_lots", "sites", "milestones",
-        "authorisations", "criteria", "completeness", "reports",
-        "row_counts", "rejects", "findings", "discordances", "rule_counts",
-        "source_errors", "silent_months",
-    ):  # fmt: skip
-        ask = getattr(queries, name)
-        asked[name] = lambda ask=ask: ask(LEAD, filters)  # type: ignore[misc]
-    return {**asked, **_judging(filters)}
-
-
-def _judging(filters: Filters) -> Mapping[str, Question]:
-    product = PRODUCTS[0]
-    criteria = current().rows(
-        "select * from criterion where product = $product and site ="
-        " (select min(site) from criterion) order by all",
-        {"product": product},
-    )
-    under = queries.Under(criteria)
-    return {
-        "agreement": lambda: queries.agreement(LEAD, product),
-        "replayed": lambda: queries.replayed(LEAD, filters, product, {"a": under}),
-        "causes": lambda: queries.causes(LEAD, filters, product, under),
-    }
 
 
 @contextlib.contextmanager
@@ -198,7 +149,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary) / "network"
         if not (folder / "data" / "snapshots" / "current").exists():
-            published(made_up(folder, arguments.batches))
+            published(more(made_up(folder, arguments.batches)))
         snapshots = folder / "data" / "snapshots"
         size = (snapshots / "current").resolve().stat().st_size / 2**20
         about = queries.about(snapshots, LEAD)
