@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from dashboard.access.tokens import Tokens
 from dashboard.app import create_app
 from dashboard.audit_console import trail_of
 from dashboard.gate import Sources
-from dashboard.journal import Journal
+from dashboard.journal import Journal, version_at
 from etl.access import Access, read_access
 from etl.network import NETWORK_FILE
 from etl.settings_access import SignIn
@@ -70,13 +71,13 @@ def serve(
     log.begin()
     app = application(folder, environ)
     if metrics:
-        visits = monitoring.Visits(folder, shell.template)
-        monitoring.answer(visits.registry, metrics)
-        app.add_middleware(monitoring.Timed, visits=visits)
+        monitoring.answer(_timed(app, folder).registry, metrics)
     answer(app, host, port)
 
 
-def side_by_side(folder: Path, host: str, port: int, workers: int) -> None:
+def side_by_side(
+    folder: Path, host: str, port: int, workers: int, metrics: str | None = None
+) -> None:
     """Answer with several processes, since Python computes on one core only.
 
     What people write and who has signed in lies in databases, so any of them may
@@ -85,13 +86,26 @@ def side_by_side(folder: Path, host: str, port: int, workers: int) -> None:
     assert_servable(folder, host, port, os.environ)
     log.begin()
     os.environ[FOLDER] = str(folder.resolve())
-    answer("dashboard.service:one_of_several", host, port, workers)
+    watched = monitoring.together(folder, metrics) if metrics else nullcontext()
+    with watched:
+        answer("dashboard.service:one_of_several", host, port, workers)
 
 
 def one_of_several() -> FastAPI:
     """The application of one of the processes that another one began."""
     log.begin()
-    return application(Path(os.environ[FOLDER]), os.environ)
+    folder = Path(os.environ[FOLDER])
+    app = application(folder, os.environ)
+    if monitoring.SHARED in os.environ:
+        _timed(app, folder)
+    return app
+
+
+def _timed(app: FastAPI, folder: Path) -> monitoring.Visits:
+    """Has an application count and time what it answers."""
+    visits = monitoring.Visits(folder, shell.template)
+    app.add_middleware(monitoring.Timed, visits=visits)
+    return visits
 
 
 def answer(app: FastAPI | str, host: str, port: int, workers: int = 1) -> None:
@@ -115,13 +129,14 @@ def assert_servable(
     """ConfigError for a folder that is no network and for a port that is taken.
 
     Also for a host that others can reach where nobody signs in, because whoever opens
-    the dashboard there would see everything.
+    the dashboard there would see everything. NewerError for a newer pocnet's journal.
     """
     if not (folder / NETWORK_FILE).is_file():
         raise ConfigError(
             f"{folder} holds no {NETWORK_FILE}. Name the network's folder, or make "
             "one with `pocnet init DIR` or `pocnet demo`."
         )
+    version_at(folder / "data" / "journal.sqlite")
     access = Access() if environ is None else read_access(folder, environ)
     free_port(host, port, everywhere=access.sign_in is not None)
 

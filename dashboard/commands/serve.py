@@ -32,10 +32,5 @@ def command(
 
     if workers == 1:
         serve(folder, host, port, metrics)
-    elif metrics:
-        raise click.UsageError(
-            "Each of several processes would count for itself only: leave out "
-            "--metrics or --workers."
-        )
     else:
-        side_by_side(folder, host, port, workers)
+        side_by_side(folder, host, port, workers, metrics)
