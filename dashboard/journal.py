@@ -17,7 +17,10 @@ from typing import Final
 
 from dashboard import audit
 from dashboard.audit import Checkpoint, Deed, Kind, Trail
+from etl.contract.version import NewerError
 
+# Raised with every change of its tables that is more than another table or column.
+VERSION: Final = 1
 # What a kind of entry is called in the audit trail.
 _DEEDS: Final[Mapping[str, Kind]] = {
     "rebase": "rule",
@@ -152,8 +155,11 @@ class Journal:
     def _open(self) -> Iterator[sqlite3.Connection]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.path, timeout=10)) as connection:
+            version = _known(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_TABLE + audit.TABLE)
+            if version < VERSION:
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             yield connection
 
     @contextmanager
@@ -167,6 +173,31 @@ class Journal:
     def _remember(self, last: Checkpoint | None) -> None:
         if self.trail is not None and last is not None:
             self.trail.remember(last)
+
+
+def version_at(path: Path) -> int | None:
+    """The version of a journal, None where there is none; nothing in it is changed.
+
+    NewerError for one that a newer pocnet has written.
+    """
+    if not path.is_file():
+        return None
+    # Without a log beside it all stands in the file, which is then looked at alone:
+    # even a reader would leave a log behind.
+    alone = not path.with_name(f"{path.name}-wal").exists()
+    address = f"{path.resolve().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
+    with closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+        return _known(connection, path)
+
+
+def _known(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise NewerError(
+            f"{path} was written by a newer version of pocnet. Nothing was changed: "
+            "install that version here, too."
+        )
+    return version
 
 
 def _now() -> str:

@@ -22,7 +22,9 @@ from dashboard.journal import Journal
 from dashboard.permalink import Asked, Permalink
 from dashboard.viewer import Request, Viewer, asking
 from etl import rebuild
+from etl.contract.version import CONTRACT
 from etl.network import NETWORK_FILE
+from etl.publish import contract_of
 from etl.run import data_folder
 from etl.sound import load_known
 
@@ -81,7 +83,7 @@ def verify(text: str, folder: Path) -> Verified:
 def _snapshots(folder: Path, run: int) -> Iterator[tuple[Path, bool]]:
     """A folder whose current snapshot is the run's, and whether it was rebuilt."""
     kept = data_folder(folder).resolve() / "snapshots" / f"{run}.duckdb"
-    if not kept.is_file():
+    if contract_of(kept) != CONTRACT:
         yield rebuild.as_of(load_known(folder).network, run).snapshot.parent, True
         return
     with tempfile.TemporaryDirectory() as place:

@@ -18,8 +18,9 @@ from typing import Final
 
 from connectors import PocnetError
 from etl.aggregate import Aggregation
-from etl.bundle import CONTRACT, Manifest
+from etl.bundle import Manifest
 from etl.collect import Collection, Step, Window
+from etl.contract.version import CONTRACT
 from etl.ledger import Failure
 from etl.network import SITES_FOLDER
 from etl.outbox import Outbox

@@ -17,10 +17,11 @@ import duckdb
 import polars as pl
 
 from etl.build import product_rows, site_rows
-from etl.bundle import CONTRACT, PART, Bundle, Manifest, Part
+from etl.bundle import PART, Bundle, Manifest, Part
 from etl.check import ROW, check
 from etl.contract.reporting import BATCH_LEVEL, STRATUM
 from etl.contract.schemas import KEYS, SCHEMAS
+from etl.contract.version import CONTRACT
 from etl.mapping import REJECT_SCHEMA
 from etl.marts import build_marts
 from etl.network import Network, Site

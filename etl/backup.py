@@ -6,6 +6,7 @@ settings file. The bundles are taken by their manifests, so a backup is whole al
 while a pull goes on, and holds no litter.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -92,13 +93,26 @@ def restore(
     part = folder.absolute().with_name(f"{folder.absolute().name}.{uuid.uuid4().hex}")
     try:
         kept = _unpack(file, part, progress)
-        part.replace(folder)
+        _give_name(part, folder)
     except (tarfile.TarError, EOFError, ValueError, LookupError, TypeError) as error:
         raise _unfit(file, f"it cannot be read ({error})") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     sync(folder.absolute().parent)
     return kept
+
+
+def _give_name(part: Path, folder: Path) -> None:
+    """Rename a whole folder to the one that was asked for, if that is still empty."""
+    try:
+        part.replace(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise PocnetError(
+            f"{folder} was empty, and somebody else has written there meanwhile, so "
+            "nothing was restored. Look at what is there, or name another folder."
+        ) from None
 
 
 def _settings(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ The three tables are lazy on both sides: `Archive.put` streams them to the disk 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -23,9 +23,10 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors import PocnetError
+from etl.contract import version
+from etl.contract.version import CONTRACT, FIRST, assert_known, said_by
 from etl.shelf import FolderShelf, Shelf, sha256
 
-CONTRACT: Final = "1"
 PART: Final = "_part"
 ROW_GROUP: Final = 65_536
 MANIFEST_NAME: Final = re.compile(r"manifests/([^/]+)/([0-9a-f]{64})\.json")
@@ -80,7 +81,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    contract: str = CONTRACT
+    contract: str = FIRST
     site: str
     dataset: str
     extracted_at: datetime
@@ -199,6 +200,7 @@ class Archive:
         place = self.shelf.place(manifest_name(site, name))
         if hashlib.sha256(raw).hexdigest() != name:
             raise PocnetError(_damaged(place))
+        assert_known(said_by(raw), place)
         try:
             return Manifest.model_validate_json(raw)
         except ValidationError as error:
@@ -251,6 +253,25 @@ class Archive:
     def manifest_path(self, site: str, name: str) -> Path:
         """Where the manifest of this name can be opened, if it is here."""
         return self.shelf.path(manifest_name(site, name))
+
+
+def translated(bundle: Bundle) -> Bundle:
+    """The bundle as this version of the contract would have said it, to be read.
+
+    It lies in the archive under the name of what was said, which stays.
+    """
+    manifest = bundle.manifest
+    of = manifest.dataset, manifest.contract
+    rows, parts = version.translated(bundle.rows, *of), manifest.parts
+    for upgrade in version.upgrades(*of):
+        parts = tuple(_restyled(part, upgrade.renamed) for part in parts)
+    said = manifest.model_copy(update={"contract": CONTRACT, "parts": parts})
+    return replace(bundle, manifest=said, rows=rows)
+
+
+def _restyled(part: Part, renamed: Mapping[str, str]) -> Part:
+    styles = {renamed.get(name, name): how for name, how in part.styles.items()}
+    return part.model_copy(update={"styles": styles})
 
 
 def object_name(name: str) -> str:

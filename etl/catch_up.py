@@ -15,6 +15,7 @@ import polars as pl
 from etl.build import bring
 from etl.bundle import Archive, manifest_name
 from etl.contract.schemas import SCHEMAS
+from etl.contract.version import translated
 from etl.ledger import Failure
 from etl.network import Network
 from etl.run_record import RunRecord, note_runs, records
@@ -88,7 +89,8 @@ class _Again:
             self.warehouse.finish_as(run, record.state, record.finished_at, record.said)
 
     def _say(self, record: RunRecord, dataset: str) -> None:
-        rows = self.archive.table(record.hub[dataset]).collect()
+        said = self.archive.table(record.hub[dataset])
+        rows = translated(said, dataset, record.contract).collect()
         schema = pl.Schema(SCHEMAS[dataset].create_empty().schema)
         self.warehouse.write(record.run, dataset, rows.cast(schema), complete=True)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from etl.bundle import PART, Bundle, Manifest
+from etl.bundle import PART, Bundle, Manifest, translated
 from etl.contract.row_rules import row_rules
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.fold import Arrival, Slice
@@ -79,7 +79,7 @@ def check(bundle: Bundle, network: Network) -> Arrival:
     names = pl.Series([part.entry for part in manifest.parts])
     entry = pl.col(PART).replace_strict(dict(enumerate(names)), return_dtype=pl.String)
     keys = bundle.keys.select("ref", "said", entry=entry)
-    return Arrival(manifest, _slices(bundle, network), keys)
+    return Arrival(manifest, _slices(translated(bundle), network), keys)
 
 
 def _slices(bundle: Bundle, network: Network) -> Iterator[Slice]:

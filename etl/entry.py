@@ -14,7 +14,6 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from connectors import Page
 from etl.bundle import (
-    CONTRACT,
     GONE,
     KEYS_SCHEMA,
     PART,
@@ -24,6 +23,7 @@ from etl.bundle import (
     Part,
 )
 from etl.coarse import weekly
+from etl.contract.version import CONTRACT
 from etl.guard import protect, protect_rejects
 from etl.mapping import REJECT_SCHEMA, map_page, styles
 from etl.network import Site
@@ -134,6 +134,7 @@ class Entry:
         if self._resume is None or not self._moved:
             return
         state = State(
+            contract=CONTRACT,
             mapping=self.mapping,
             since=self.start.since,
             began=self._began,

@@ -17,7 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
-from etl.bundle import GONE, KEYS_SCHEMA, PART, PRESENT, Archive, Bundle, Manifest
+from etl.bundle import (
+    GONE,
+    KEYS_SCHEMA,
+    PART,
+    PRESENT,
+    Archive,
+    Bundle,
+    Manifest,
+    translated,
+)
 from etl.check import ROW, check
 from etl.contract.columns import NONE
 from etl.contract.reporting import BATCH_LEVEL, STRATUM
@@ -54,8 +63,9 @@ def examine(archive: Archive, manifest: Manifest, network: Network) -> Receipt:
     _assert_places(pl.DataFrame({"source": told}), ("source",))
     for name in manifest.objects:
         _assert_readable(archive, name)
-    bundle = archive.load(manifest)
+    sent = archive.load(manifest)
     try:
+        bundle = translated(sent)
         _assert_columns(bundle)
         _assert_counts(bundle)
         for rows in _slices(bundle.rows):
@@ -66,7 +76,7 @@ def examine(archive: Archive, manifest: Manifest, network: Network) -> Receipt:
             _assert_places(keys, ("ref",))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable() from error
-    receipt = receipt_of(network.name, check(bundle, network))
+    receipt = receipt_of(network.name, check(sent, network))
     if receipt.read != receipt.good + receipt.rejected:
         raise _miscounted("its rows and rejects are not what was read")
     return receipt

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from etl.contract.schemas import KEYS, SCHEMAS
 
 PROVENANCE = ("origin", "ref", "entry", "bundle")
+# What a history table has beside the columns of its schema.
+OWN = (*PROVENANCE, "sender", "opened_run", "closed_run")
 REJECT = ("row", "origin", "ref", "column", "rule", "read", "expected")
 # Said by a laboratory about another site's batch, or by an organiser about a
 # laboratory: this column names who owns the row.

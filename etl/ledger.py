@@ -8,9 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import duckdb
+
+from etl.contract.version import CONTRACT, FIRST, is_known
 from etl.fold import Landed
 from etl.history import REJECT, names, record, same
 
+# Raised with every change of the tables below, or of how rows are kept beside them.
+LAYOUT: Final = 2
 TABLES: Final = """
 create table if not exists begun (started_at timestamptz);
 insert into begun select now() where not exists (select 1 from begun);
@@ -33,6 +38,49 @@ create table if not exists reject (
 DATED: Final = ("demand", "batch", "release", "result")
 _STANDS: Final = "sender = $sender and dataset = $dataset and closed_run is null"
 _Named = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Version:
+    """Which contract's columns the rows of a warehouse have, and which tables it has.
+
+    The first layout lacks whether a bundle has weeks for days.
+    """
+
+    contract: str
+    layout: int
+
+    @property
+    def older(self) -> bool:
+        """Whether it must be made again before this pocnet works with it."""
+        return (int(self.contract), self.layout) < (int(CONTRACT), LAYOUT)
+
+    @property
+    def newer(self) -> bool:
+        """Whether this pocnet does not know it yet."""
+        return not is_known(self.contract) or self.layout > LAYOUT
+
+
+def version_of(connection: duckdb.DuckDBPyConnection) -> Version:
+    """What the warehouse of a connection says it is; an empty one is today's.
+
+    One that says nothing was made before any did: its tables tell.
+    """
+    asked = "select table_name, column_name from duckdb_columns()"
+    there = {*connection.execute(asked).fetchall()}
+    if ("version", "layout") in there:
+        return Version(*connection.execute("from version").fetchall()[0])
+    if ("bundle", "bundle") not in there:
+        return Version(CONTRACT, LAYOUT)
+    return Version(FIRST, LAYOUT if ("bundle", "weeks") in there else 1)
+
+
+def stamp(version: Version) -> str:
+    """Has a warehouse say what it is, before anything else is in it."""
+    return (
+        f"create table if not exists version as select '{version.contract}' "
+        f"as contract, {version.layout}::bigint as layout"
+    )
 
 
 @dataclass(frozen=True)

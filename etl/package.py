@@ -16,7 +16,8 @@ from typing import BinaryIO, Final
 
 from pydantic import ValidationError
 
-from etl.bundle import CONTRACT, Archive, Manifest
+from etl.bundle import Archive, Manifest
+from etl.contract.version import CONTRACT, is_known
 from etl.shelf import sync
 from etl.signature import RefusedError, Signed
 
@@ -161,11 +162,12 @@ def _claim(stream: _Stream) -> Signed:
 
 def _manifest(raw: bytes, signed: Signed) -> Manifest:
     claim = signed.claim
-    if claim.contract != CONTRACT:
+    # What an older agent sends is translated when it is read, as the archive is.
+    if not is_known(claim.contract):
         raise RefusedError(
             "contract",
             f"The bundle follows version {claim.contract} of the contract and the hub "
-            f"version {CONTRACT}. Use the same version of pocnet at both.",
+            f"version {CONTRACT}. Install the newer pocnet at the hub, too.",
         )
     if hashlib.sha256(raw).hexdigest() != claim.manifest:
         raise _altered("has another manifest than was signed")

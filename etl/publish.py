@@ -18,9 +18,9 @@ from typing import Final
 import duckdb
 
 from etl import ledger
-from etl.bundle import CONTRACT
 from etl.continuing import begun, continued, copied, made_by
 from etl.contract.schemas import KEYS, SCHEMAS
+from etl.contract.version import CONTRACT, FIRST, assert_known
 from etl.history import names
 from etl.marts import build_marts, count_marts, statements
 from etl.places import create_places
@@ -130,6 +130,33 @@ def _continued(
         making = Making(_DUCKDB, done.worn)
         _describe(connection, warehouse, edition, run, making)
     return True
+
+
+def contract_of(snapshot: Path) -> str | None:
+    """The version of the contract that a published file follows.
+
+    Blank where it says none; None where there is no file, or none that can be read.
+    """
+    if not snapshot.exists():
+        return None
+    with duckdb.connect(":memory:") as connection:
+        quoted = str(snapshot.resolve()).replace("'", "''")
+        asked = "select value from snapshot.meta where key = 'contract'"
+        try:
+            connection.execute(f"attach '{quoted}' as snapshot (read_only)")
+            said = connection.execute(asked).fetchone()
+        except duckdb.CatalogException:
+            return ""
+        except duckdb.Error:
+            return None
+    return str(said[0]) if said else ""
+
+
+def assert_publishable(folder: Path) -> None:
+    """NewerError where a newer pocnet has published what readers see here."""
+    said = contract_of(folder / "current")
+    if said and said.isdigit() and int(said) >= int(FIRST):
+        assert_known(said, str((folder / "current").resolve()))
 
 
 def latest(folder: Path) -> int:

@@ -20,10 +20,11 @@ from etl.build import build
 from etl.bundle import Archive
 from etl.catch_up import LOST, catch_up, on_day
 from etl.ledger import Failure
+from etl.machine import assert_later, disk_errors
 from etl.network import NETWORK_FILE, Network
-from etl.publish import latest, publish
+from etl.publish import assert_publishable, latest, publish
 from etl.published import with_library
-from etl.run import data_folder, disk_errors, edition
+from etl.run import data_folder, edition
 from etl.run_record import note_runs, records
 from etl.store import Warehouse
 from etl.traces import clear
@@ -59,7 +60,7 @@ def as_of(
     place = data / _AS_OF / str(run)
     with disk_errors(data):
         if (data / WAREHOUSE).is_file():
-            with Warehouse(data / WAREHOUSE) as known:
+            with Warehouse(data / WAREHOUSE, older=True) as known:
                 note_runs(known, archive)
         ended = _ended(archive, run)
         shutil.rmtree(place, ignore_errors=True)
@@ -106,11 +107,15 @@ def rebuild(
 def renewing(data: Path, archive: Archive) -> Iterator[Warehouse]:
     """An empty warehouse that takes the place of the one in use in the end.
 
-    The old one stays, and nobody else writes to it, if the block fails.
+    The old one, which may be of an older version, stays if the block fails, and nobody
+    else writes to it. NewerError where a newer version has published.
     """
     beside = data / _BESIDE
-    with disk_errors(data), Warehouse(data / WAREHOUSE) as past:
+    assert_publishable(data / "snapshots")
+    with disk_errors(data), Warehouse(data / WAREHOUSE, older=True) as past:
         note_runs(past, archive)
+        ended = [record.finished_at for record in records(archive)]
+        assert_later(datetime.now(UTC), max(ended, default=None), "build")
         marks = register_of(archive).marks
         shutil.rmtree(beside, ignore_errors=True)
         with Warehouse(beside / WAREHOUSE) as warehouse:

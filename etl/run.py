@@ -5,20 +5,17 @@ before the warehouse is touched, and the warehouse is whole before the snapshot 
 run that is killed anywhere leaves the old figures, and the next one finishes it.
 """
 
-import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
-import duckdb
 import polars as pl
 
-from connectors import ConfigError, PocnetError
+from connectors import ConfigError
 from etl import ledger
 from etl.archive_place import archive_of
 from etl.build import build
@@ -27,8 +24,9 @@ from etl.catch_up import catch_up
 from etl.collect import Collection, Mark, Step, Window
 from etl.entry import fingerprint
 from etl.ledger import Failure
+from etl.machine import assert_later, disk_errors
 from etl.network import Network, Site
-from etl.publish import Edition, latest, publish
+from etl.publish import Edition, assert_publishable, latest, publish
 from etl.published import with_library
 from etl.rotation import remembering, sent_to
 from etl.run_record import note_runs
@@ -40,7 +38,6 @@ from etl.withdrawal import let_in, register_of
 # Most of a pull is waiting for other people's machines.
 AT_ONCE: Final = 6
 WHAT_IS_NEW: Final = Window()
-_OS_ERROR: Final = re.compile(r"[^:]+\(os error \d+\)")
 Progress = Callable[[Step], None]
 
 
@@ -96,11 +93,13 @@ def pull(
         _finish(network, bool(failures))
     published = [s for slug, s in whole.sites.items() if slug not in network.sites]
     started = datetime.now(UTC)
+    assert_publishable(snapshots)
     with disk_errors(data), Warehouse(data / "warehouse.duckdb") as warehouse:
         archive.sweep()
         sweep(data / "spool")
         catch_up(warehouse, archive, whole)
-        _assert_later(started, chosen, warehouse)
+        newest = warehouse.newest([site.slug for site in chosen])
+        assert_later(started, newest, "pull")
         library = [s for s in published if not _as_it_stands(s, warehouse)]
         marks = register_of(archive).marks
         asked = (*chosen, *library)
@@ -135,36 +134,6 @@ def _finish(network: Network, kept: bool) -> None:
     from etl.withdrawing import finish
 
     finish(network, kept=kept)
-
-
-@contextmanager
-def disk_errors(data: Path) -> Iterator[None]:
-    """A disk that is full or may not be written to, said in one line."""
-    try:
-        yield
-    except (OSError, duckdb.IOException, pl.exceptions.ComputeError) as error:
-        # polars calls it a fault of the computation when a file cannot be written.
-        told = _OS_ERROR.search(str(error))
-        if told is None and isinstance(error, pl.exceptions.ComputeError):
-            raise
-        said = told[0].strip() if told else str(error).splitlines()[0]
-        raise PocnetError(
-            f"{data} could not be written: {said}. What was published before still "
-            "stands. Look at the disk's room and at this account's rights there."
-        ) from error
-
-
-def _assert_later(
-    started: datetime, asked: Sequence[Site], warehouse: Warehouse
-) -> None:
-    """What is extracted now must rank after all that was extracted before."""
-    newest = warehouse.newest([site.slug for site in asked])
-    if newest is not None and newest >= started:
-        raise PocnetError(
-            f"This machine's clock says {started:%Y-%m-%d %H:%M} (UTC), but a bundle "
-            f"of {newest:%Y-%m-%d %H:%M} is known, and what is pulled now would count "
-            "as older. Set the clock right, then pull again."
-        )
 
 
 def _only(sites: Sequence[Site], progress: Progress) -> Progress:

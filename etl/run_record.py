@@ -18,9 +18,10 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from connectors import PocnetError
-from etl.bundle import CONTRACT, Archive
-from etl.contract.schemas import KEYS, SCHEMAS
-from etl.history import names
+from etl.bundle import Archive
+from etl.contract.schemas import KEYS
+from etl.contract.version import assert_known, said_by
+from etl.history import OWN, names
 from etl.ledger import Failure
 from etl.store import HUB, Warehouse
 
@@ -37,7 +38,7 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    contract: str = CONTRACT
+    contract: str
     run: int
     started_at: datetime
     finished_at: datetime
@@ -106,6 +107,7 @@ def _read(archive: Archive, name: str) -> RunRecord:
             f"{archive.shelf.place(name)} is damaged: its bytes do not match its name. "
             "Bring it back from a backup of the archive."
         )
+    assert_known(said_by(raw), archive.shelf.place(name))
     return RunRecord.model_validate_json(raw)
 
 
@@ -122,6 +124,7 @@ def _record(warehouse: Warehouse, archive: Archive, run: int) -> RunRecord:
     brought = "select site, bundle from bundle where run = $run order by all"
     failed = "select site, source, message from source_error where run = $run"
     return RunRecord(
+        contract=warehouse.version.contract,
         run=run,
         started_at=row["started_at"],
         finished_at=row["finished_at"],
@@ -133,9 +136,12 @@ def _record(warehouse: Warehouse, archive: Archive, run: int) -> RunRecord:
 
 
 def _hub_said(warehouse: Warehouse, archive: Archive, dataset: str, run: int) -> str:
-    """The table of what the hub itself said of a dataset, as it stood after a run."""
+    """The table of what the hub itself said of a dataset, as it stood after a run.
+
+    In the columns that the warehouse has, which may be an earlier version's.
+    """
     stood = warehouse.query(
-        f"select {names(SCHEMAS[dataset].column_names())} "
+        f"select * exclude ({names(OWN)}) "
         f"from {warehouse.table(dataset)} where sender = '{HUB}' "
         "and opened_run <= $run and coalesce(closed_run > $run, true) "
         f"order by {names(KEYS[dataset])}",

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from etl.contract.version import CONTRACT, FIRST
 from etl.shelf import sync
 
 # Rows of one entry that are kept in memory: what most sites have in all.
@@ -27,13 +28,15 @@ _STATE: Final = "state.json"
 class State(BaseModel):
     """How far the reading of an entry had come when it was last laid down.
 
-    `since` and `mapping` are those of the whole read: with others it is another read.
+    `contract`, `since` and `mapping` are those of the whole read: with others it is
+    another read.
     `resume` is sealed, because a source's own text may name a record. `parts` counts
     the files of each table; `tries` is how often it went on from here in vain.
     """
 
     model_config = ConfigDict(extra="forbid")
 
+    contract: str = FIRST
     mapping: str
     since: str | None
     began: datetime
@@ -93,7 +96,8 @@ class Spool:
     def load(self, mapping: str, since: str | None) -> State | None:
         """Where the same read broke off, its rows being there again; else all empty."""
         state = self._state()
-        fits = state and (state.mapping, state.since) == (mapping, since)
+        asked = CONTRACT, mapping, since
+        fits = state and (state.contract, state.mapping, state.since) == asked
         if not (state and fits) or state.too_old or state.tries >= TRIES:
             self.clear()
             return None

@@ -21,6 +21,7 @@ import polars as pl
 from connectors import PocnetError
 from etl import history, ledger
 from etl.contract.schemas import SCHEMAS
+from etl.contract.version import NewerError
 from etl.fold import Arrival, Fold, Landed
 from etl.ledger import Failure
 
@@ -32,16 +33,19 @@ class Warehouse:
     """The network's history in one DuckDB file, open for one writer.
 
     A second writer gets a PocnetError that names the first. DuckDB itself holds the
-    lock, so it is gone when its process is gone, however that ended.
+    lock, so it is gone when its process is gone, however that ended. One of another
+    version of pocnet is refused; of an `older` one runs and bundles can be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, older: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.connection = _open(path)
         self.path, self.catalog = path, path.stem
         self.connection.execute("set timezone = 'UTC'")
+        self.version = ledger.version_of(self.connection)
+        self._assert_known(older=older)
+        self.connection.execute(ledger.stamp(self.version))
         self.connection.execute(ledger.TABLES)
-        self._assert_of_this_version()
         for dataset in SCHEMAS:
             self._create(dataset)
 
@@ -195,12 +199,16 @@ class Warehouse:
         )
         self.connection.unregister("incoming")
 
-    def _assert_of_this_version(self) -> None:
-        if "weeks" not in self.query("from bundle limit 0").columns:
+    def _assert_known(self, *, older: bool) -> None:
+        if self.version.newer:
+            self.connection.close()
+            raise _newer(self.path)
+        if self.version.older and not older:
+            self.connection.close()
             raise PocnetError(
-                f"{self.path} was made by an earlier version of pocnet. Move it away "
-                "and pull: it is built again from the archive, and no site is asked "
-                "for anything twice."
+                f"{self.path} was made by an earlier version of pocnet. `pocnet "
+                f"migrate {self.path.parents[1]}` makes it again from the archive; no "
+                "site is asked for anything twice."
             )
 
     @contextmanager
@@ -243,9 +251,28 @@ class Warehouse:
         return int(self.query(sql, bound).item())
 
 
-def _open(path: Path) -> duckdb.DuckDBPyConnection:
+def version_at(path: Path) -> ledger.Version:
+    """What the warehouse of a file says it is; nothing in it is changed.
+
+    NewerError for one of a newer version; PocnetError while another pocnet writes.
+    """
+    with _open(path, read_only=True) as connection:
+        version = ledger.version_of(connection)
+    if version.newer:
+        raise _newer(path)
+    return version
+
+
+def _newer(path: Path) -> NewerError:
+    return NewerError(
+        f"{path} was made by a newer version of pocnet. Nothing was changed: install "
+        "that version here, too."
+    )
+
+
+def _open(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(path)
+        return duckdb.connect(path, read_only=read_only)
     except duckdb.IOException as error:
         if "lock" not in str(error):
             raise PocnetError(f"{path} cannot be opened: {error}") from None

@@ -20,6 +20,7 @@ from etl.bundle import (
     manifest_name,
     object_name,
 )
+from etl.contract.version import assert_known, said_by
 from etl.run_record import RECORD_NAME
 from etl.store import Warehouse
 from etl.withdrawal import EVENT_NAME, register_of
@@ -62,11 +63,12 @@ class Verified:
 def applied(warehouse: Path) -> frozenset[tuple[str, str]]:
     """Site and name of every bundle that a warehouse was made of.
 
-    Empty where there is no warehouse. PocnetError while another pocnet writes to it.
+    Empty where there is no warehouse; one of an older version knows them too.
+    PocnetError while another pocnet writes to it.
     """
     if not warehouse.is_file():
         return frozenset()
-    with Warehouse(warehouse) as opened:
+    with Warehouse(warehouse, older=True) as opened:
         rows = opened.query("select site, bundle from bundle").rows()
     return frozenset((str(site), str(name)) for site, name in rows)
 
@@ -107,8 +109,12 @@ def _says(name: str) -> bool:
 
 
 def _saying(archive: Archive, name: str, claimed: dict[str, str]) -> Iterator[Finding]:
-    """What is wrong with a manifest or a record; what it names is claimed."""
+    """What is wrong with a manifest or a record; what it names is claimed.
+
+    NewerError for one of a version that may name what this one does not look for.
+    """
     raw = archive.shelf.read(name)
+    assert_known(said_by(raw), archive.shelf.place(name))
     said = _read(raw)
     for held in _names(said):
         claimed.setdefault(held, name)

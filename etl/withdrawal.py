@@ -15,10 +15,11 @@ from functools import cached_property
 from typing import Annotated, Final, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from connectors import PocnetError
 from etl.bundle import Archive, Bundle
+from etl.contract.version import NewerError
 from etl.mapping import REJECT_SCHEMA
 from etl.pseudonym import mark
 
@@ -149,7 +150,13 @@ def register_of(archive: Archive) -> Register:
                 f"{archive.shelf.place(name)} is damaged: its bytes do not match its "
                 "name. Bring it back from a backup of the archive."
             )
-        found.append(_EVENT.validate_json(raw))
+        try:
+            found.append(_EVENT.validate_json(raw))
+        except ValidationError:
+            raise NewerError(
+                f"{archive.shelf.place(name)} was written by a newer version of "
+                "pocnet. Nothing was changed: install that version here, too."
+            ) from None
     return Register(tuple(sorted(found, key=lambda event: (event.at, event.name))))
 
 

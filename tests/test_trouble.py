@@ -5,13 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from connectors import PocnetError
 from dashboard import queries, shell
+from dashboard.cli import cli
 from etl.run import data_folder
 from tests.confined import needs_root, on_disk
 from tests.demo import LEAD
@@ -79,12 +83,20 @@ def test_a_disk_that_may_not_be_written_to_is_said(folder: Path) -> None:
     assert "ead-only" in last_line(done)
 
 
-@pytest.mark.parametrize("words", [["pull"], ["build"]], ids=" ".join)
-def test_whoever_writes_while_another_does_is_told_who(
-    folder: Path, words: list[str]
-) -> None:
+WRITING = {
+    "pull": (),
+    "build": (),
+    "migrate": (),
+    "migrate --check": (),
+    "withdraw alpha k1-0123456789abcdef": ("--reason", "consent", "--yes"),
+}
+
+
+@pytest.fixture(scope="module")
+def held(once: Path) -> Iterator[tuple[Path, int]]:
+    """A network whose warehouse another process holds, and that process's number."""
     holding = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print(); input()"
-    warehouse = data_folder(folder) / "warehouse.duckdb"
+    warehouse = data_folder(once) / "warehouse.duckdb"
     with subprocess.Popen(
         [sys.executable, "-c", holding, warehouse],
         stdin=subprocess.PIPE,
@@ -92,13 +104,37 @@ def test_whoever_writes_while_another_does_is_told_who(
     ) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        command, *options = words
-        done = pocnet(command, folder, *options)
+        yield once, holder.pid
         holder.kill()
-    assert done.returncode == 1
-    said = last_line(done)
-    assert "Another pocnet is writing" in said and f"process {holder.pid}" in said
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_whoever_writes_while_another_does_is_told_who(
+    held: tuple[Path, int], command: str
+) -> None:
+    folder, holder = held
+    words = [*command.split(), str(folder), *WRITING[command]]
+    done = CliRunner(env=ENVIRON).invoke(cli, words, standalone_mode=False)
+    assert isinstance(done.exception, PocnetError)
+    said = str(done.exception)
+    assert "Another pocnet is writing" in said and f"process {holder}" in said
     assert "try again" in said
+
+
+def test_a_build_after_the_clock_went_back_is_told_and_nothing_is_changed(
+    folder: Path,
+) -> None:
+    """On an earlier day rows that came since would be refused as dated ahead."""
+    warehouse = data_folder(folder) / "warehouse.duckdb"
+    with duckdb.connect(warehouse) as connection:
+        later = "finished_at + interval 2 hour"
+        connection.execute(f"update run set finished_at = {later}")
+    shutil.rmtree(data_folder(folder) / "archive" / "runs")
+    before = (data_folder(folder) / "snapshots" / "current").readlink()
+    done = pocnet("build", folder)
+    assert done.returncode == 1
+    assert "clock" in last_line(done) and "then build again" in last_line(done)
+    assert (data_folder(folder) / "snapshots" / "current").readlink() == before
 
 
 def republished_by(folder: Path, contract: str) -> None:
@@ -131,4 +167,4 @@ def test_a_snapshot_of_an_earlier_version_says_how_it_is_made_anew(
     about = queries.about(data_folder(folder) / "snapshots", LEAD)
     assert about.built is None
     said = str(shell._nothing_yet(about))
-    assert "Nothing can be shown" in said and "pocnet build" in said
+    assert "Nothing can be shown" in said and "pocnet migrate" in said

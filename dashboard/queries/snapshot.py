@@ -19,7 +19,7 @@ import duckdb
 import polars as pl
 
 from dashboard.viewer import current_request
-from etl.bundle import CONTRACT
+from etl.contract.version import CONTRACT
 
 _KEPT = 2
 # Counts that one page asks for again and again, and the next viewer's page too.
@@ -133,15 +133,18 @@ def current(folder: Path | None = None) -> Snapshot:
 def previous() -> Snapshot | None:
     """The snapshot published before the current one, under the current one's rules.
 
-    None where there is none, and where its figures were counted by other marts: what
-    is new in another way of counting is not news of a site.
+    None where there is none, and where its figures were counted by other marts, or by
+    another contract: what is new in another way of counting is not news of a site.
     """
     now = current()
     runs = (p for p in now.path.parent.glob("*.duckdb") if p.stem.isdigit())
     earlier = [path for path in runs if int(path.stem) < int(now.path.stem)]
     if not earlier:
         return None
-    before = _opened(max(earlier, key=lambda path: int(path.stem)))
+    try:
+        before = _opened(max(earlier, key=lambda path: int(path.stem)))
+    except OtherVersionError:
+        return None
     alike = before.meta.get("metrics") == now.meta.get("metrics")
     return replace(before, ruled_by=now) if alike else None
 
@@ -205,6 +208,6 @@ def _assert_of_this_version(snapshot: Snapshot) -> None:
         + (
             "Install the newer pocnet that published it here, too."
             if newer
-            else "`pocnet build` makes it anew from the archive."
+            else "`pocnet migrate` makes it anew from the archive."
         )
     )

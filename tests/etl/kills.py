@@ -24,12 +24,13 @@ from typing import Final, Literal
 import duckdb
 import polars as pl
 
+from etl.network import Network
 from tests.etl.drops import BATCHES, ENVIRON, RELEASES, SITE, drop, write_network
 
 ROOT: Final = Path(__file__).parents[2]
 SITES: Final = ("alpha", "beta")
 IN_A_ROW: Final = 5
-Work = Literal["pull", "build"]
+Work = Literal["pull", "build", "migrate"]
 # What depends on the clock, or on how many runs were begun, and on nothing else. The
 # name of a bundle is a hash over the moment at which it was extracted.
 CLOCK: Final = {"started_at", "finished_at", "extracted_at", "received_at", "bundle"}
@@ -290,17 +291,20 @@ def _point(link: Path, target: Path) -> None:
 def worker() -> None:
     """Do each work that stdin names in a child; say its number, then its end."""
     from connectors import _drop
+    from etl.migration import migrate
     from etl.network import load_network
     from etl.rebuild import rebuild
     from etl.run import pull
 
     _drop.QUIET = 0.0
+    works: Mapping[str, Callable[[Network], object]] = {
+        "pull": pull, "build": rebuild, "migrate": migrate,
+    }  # fmt: skip
     for line in sys.stdin:
         work, folder = line.split()
         child = os.fork()
         if child == 0:
-            network = load_network(Path(folder), os.environ)
-            pull(network) if work == "pull" else rebuild(network)
+            works[work](load_network(Path(folder), os.environ))
             os._exit(0)
         _say(str(child))
         _, status = os.waitpid(child, 0)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from etl.bundle import CONTRACT, KEYS_SCHEMA, Archive, Bundle, Manifest, Part
+from etl.bundle import KEYS_SCHEMA, Archive, Bundle, Manifest, Part
+from etl.contract.version import CONTRACT
 from etl.examination import examined
 from etl.mapping import REJECT_SCHEMA
 from etl.package import CLAIM, MANIFEST, Unpacked, pack

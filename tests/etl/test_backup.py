@@ -171,3 +171,17 @@ def test_the_commands_say_what_was_kept_and_what_to_do_next(
     said = run(restore_command, [str(file), str(place)], catch_exceptions=False)
     assert f"pocnet build {place}" in said.stderr
     assert (place / "network.toml").is_file()
+
+
+def test_somebody_else_who_restores_meanwhile_is_not_written_over(
+    kept: tuple[Path, Kept], tmp_path: Path
+) -> None:
+    folder = tmp_path / "network"
+
+    def meanwhile(done: int, total: int) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "network.toml").write_text("of somebody else")
+
+    with pytest.raises(PocnetError, match="somebody else has written"):
+        restore(kept[0], folder, meanwhile)
+    assert [path.name for path in tmp_path.rglob("*")] == ["network", "network.toml"]

@@ -243,11 +243,11 @@ def test_a_row_goes_with_the_record_that_said_it_last(warehouse: Warehouse) -> N
     assert decisions(warehouse) == {}
 
 
-def test_a_warehouse_of_an_earlier_version_is_to_be_moved_away(tmp_path: Path) -> None:
+def test_a_warehouse_of_an_earlier_version_is_to_be_migrated(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(path) as connection:
         connection.execute("create table bundle (bundle varchar, watermarks varchar[])")
-    with pytest.raises(PocnetError, match="built again from the archive"):
+    with pytest.raises(PocnetError, match="`pocnet migrate "):
         Warehouse(path)
 
 

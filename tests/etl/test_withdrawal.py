@@ -13,14 +13,17 @@ from dashboard.commands.withdraw import command
 from etl.bundle import Archive
 from etl.collect import Window
 from etl.network import load_network
+from etl.pseudonym import mark
 from etl.rebuild import as_of
+from etl.reception import Reception
 from etl.run import data_folder, pull
 from etl.store import Warehouse
 from etl.verification import applied, verify
-from etl.withdrawal import register_of
+from etl.withdrawal import Withdrawal, note, register_of
 from etl.withdrawing import Named, finish, lift, named_by, withdraw
 from tests.etl.drops import ENVIRON
 from tests.etl.pulling import pulled, rows
+from tests.etl.sending import AT, ROWS, here, hub, packed
 from tests.etl.withdrawn import GONE, ORDER, STAYS, copied, holding, network, prepared
 from tests.serving import ROOT
 
@@ -308,3 +311,25 @@ def test_killed_at_every_single_step_it_is_finished_by_the_next_pull(
         folder = copied(before, tmp_path / str(step))
         assert killed(folder, step) is None
         assert_forgotten(folder, stands(done, "batch"))
+
+
+def test_what_an_agent_sends_of_a_withdrawn_batch_is_left_out_and_it_is_told(
+    tmp_path: Path,
+) -> None:
+    """An agent need not know of the withdrawal: its hub does."""
+    folder, gone = hub(tmp_path / "hub", ("alpha", "beta")), ROWS["batch"][0]
+    asked = Withdrawal(at=AT, site="alpha", reason="asked", marks=(mark(gone),))
+    note(archive(folder), asked)
+    package, desk = packed(tmp_path), Reception(folder, here)
+    receipt = desk.receive(package)
+    assert "1 rows of batches that the site has withdrawn" in receipt.message
+    assert (receipt.read, receipt.good, receipt.rejected) == (3, 0, 3)
+    (told,) = (each for each in receipt.rejects if each.rule == "withdrawn")
+    assert (told.origin, told.ref, told.read) == ("batches.csv", "line 2", None)
+    # Sent again, as after a lost answer, it is answered alike.
+    assert desk.receive(package) == receipt
+    result = pulled(folder)
+    assert ("alpha",) not in rows(result.snapshot, "batch", "site")
+    refused = rows(result.snapshot, "reject", "site, rule")
+    assert ("alpha", "withdrawn") in refused
+    assert holding(folder / "data", gone) == []

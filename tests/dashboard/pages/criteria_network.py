@@ -13,8 +13,8 @@ import polars as pl
 from dashboard import queries
 from dashboard.journal import Journal
 from dashboard.viewer import Request, Viewer, asking
-from etl.bundle import CONTRACT
 from etl.contract.schemas import SCHEMAS
+from etl.contract.version import CONTRACT
 from etl.contract.words import slug_expr
 from etl.demo.world import TODAY, World
 
