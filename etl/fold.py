@@ -220,19 +220,18 @@ class Fold:
         if not self.complete:
             ours = f"t.closed_run is null and t.sender = '{self._sender}'"
             key = equal(self._key, "s", "t")
+            # What was touched and said again since stands, but not as it stood before.
+            before = f"(t.entry, {history.record('t')}) not in (from touched)"
             found += [
                 f"select t.entry, {history.record('t')} as record "
-                f"from {self._table} as t where {ours} "
+                f"from {self._table} as t where {ours} and {before} "
                 f"and not exists (select 1 from state as s where {key})",
                 f"select t.entry, {history.record('t')} as record "
-                f"from {self._reject} as t where {ours} "
+                f"from {self._reject} as t where {ours} and {before} "
                 f"and t.dataset = '{self._dataset}'",
             ]
         union = " union all ".join(found)
-        return (
-            f"(select distinct entry, record from ({union}) where entry = $entry "
-            "and (entry, record) not in (from touched))"
-        )
+        return f"(select distinct entry, record from ({union}) where entry = $entry)"
 
     def _take_over(self) -> None:
         self._settle()

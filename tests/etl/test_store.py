@@ -397,6 +397,15 @@ class Window:
         return left | said
 
 
+def test_a_list_of_keys_takes_away_what_came_in_the_same_run(
+    warehouse: Warehouse,
+) -> None:
+    said = Window({"b": "released", "c": "released"}, False, set(), None)
+    listed = Window({}, False, set(), {"b"})
+    apply(warehouse, said.arrival(0), listed.arrival(1))
+    assert decisions(warehouse) == {"b": "released"}
+
+
 @st.composite
 def windows(draw: st.DrawFn) -> Window:
     """A bundle: what it says of which records, and which are gone or present."""
