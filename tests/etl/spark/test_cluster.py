@@ -29,6 +29,13 @@ def archive(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def once(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the network's own results, where another million shows no more."""
+    libraries()
+    return grown(demo.folder, tmp_path_factory.mktemp("once") / "network", 1)
+
+
+@pytest.fixture(scope="module")
 def cluster(
     archive: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
@@ -87,10 +94,11 @@ def warehouse(folder: Path) -> dict[str, int]:
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(
-    archive: Path, here: Path, tmp_path: Path
+    once: Path, tmp_path: Path
 ) -> None:
     """Killed as when the power fails, when it holds rows that others still need."""
-    folder = copied(archive, tmp_path / "of")
+    here, folder = (copied(once, tmp_path / name) for name in ("here", "of"))
+    finished(build(here, "--json", spark=False))
     with running(tmp_path / "cluster") as cluster:
         words = ("--engine", "spark", "--master", cluster.master, "--json")
         process = build(folder, *words)
@@ -122,9 +130,9 @@ def test_a_history_of_several_runs_comes_out_alike_on_the_cores_of_one_machine(
 
 
 def test_a_master_without_workers_is_told_in_a_minute_and_nothing_is_published(
-    archive: Path, tmp_path: Path
+    once: Path, tmp_path: Path
 ) -> None:
-    folder = copied(archive, tmp_path / "of")
+    folder = copied(once, tmp_path / "of")
     with running(tmp_path / "cluster", workers=0) as cluster:
         words = ("--engine", "spark", "--master", cluster.master)
         out, err = (process := build(folder, *words)).communicate(timeout=180)
