@@ -98,8 +98,7 @@ def pull(
         archive.sweep()
         sweep(data / "spool")
         catch_up(warehouse, archive, whole)
-        newest = warehouse.newest([site.slug for site in chosen])
-        assert_later(started, newest, "pull")
+        _assert_later(started, chosen, warehouse)
         library = [s for s in published if not _as_it_stands(s, warehouse)]
         marks = register_of(archive).marks
         asked = (*chosen, *library)
@@ -134,6 +133,13 @@ def _finish(network: Network, kept: bool) -> None:
     from etl.withdrawing import finish
 
     finish(network, kept=kept)
+
+
+def _assert_later(
+    started: datetime, asked: Sequence[Site], warehouse: Warehouse
+) -> None:
+    newest = warehouse.newest([site.slug for site in asked])
+    assert_later(started, newest, "pull")
 
 
 def _only(sites: Sequence[Site], progress: Progress) -> Progress:
