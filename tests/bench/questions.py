@@ -1,4 +1,7 @@
-"""Every question that pages ask of a snapshot, as the network's lead asks it."""
+"""Every question that pages ask of a snapshot, as the network's lead asks it.
+
+What only a site is told, a site asks.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -66,6 +69,7 @@ def _of_one() -> Mapping[str, Question]:
     lot = Filters(extra={"lot": LOT})
     return {
         "batch_facts": lambda: queries.batch_facts(LEAD, record),
+        "blinded": lambda: queries.blinded(Viewer("site", site=site)),
         "batch_rows": lambda: queries.batch_rows(LEAD, record, "result"),
         "corrections": lambda: queries.corrections(LEAD, record),
         "recall": lambda: queries.recall(LEAD, lot),
