@@ -31,7 +31,7 @@ GROUPS: Final[Mapping[Group, str]] = {
 }
 STEPS: Final[Mapping[Step, str]] = {
     "nobody": "Nobody but us",
-    "lead": "The network's lead, by name; nobody else, in no total of theirs",
+    "lead": "The network's lead, by name; nobody else",
     "authority": "The lead and our region's authority, by name; nobody else",
     "all": "As agreed: these by name, peers, other regions and the public in totals",
 }

@@ -39,8 +39,9 @@ def deadline(viewer: Viewer) -> Component:
     )
     if not late:
         return notice(said, "Nobody that you see is late.")
-    who = "You have" if viewer.role == "site" else f"{some(len(late), 'site')} have"
-    return notice(said, f"{who} not signed it.", tone="watch")
+    who = "you" if viewer.role == "site" else some(len(late), "site")
+    told = f"When this release was made, {who} had not signed it."
+    return notice(said, told, tone="watch")
 
 
 def preview(viewer: Viewer, _filters: Filters) -> pl.DataFrame:

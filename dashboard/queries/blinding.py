@@ -124,8 +124,8 @@ def sharing() -> Sharing:
     rule = snapshot.rules.get("blinding") or {}
     asked: Way = str(rule.get("way", "z"))  # type: ignore[assignment]
     bands = int(str(rule.get("bands", 2)))
-    # Of all who are compared: each reader has one fewer to tell apart than that.
-    every = _compared(snapshot, tuple(s for s, _ in snapshot.members))
+    # Of all who may be a mark: each reader has one fewer to tell apart than that.
+    every = _compared(snapshot, scope(snapshot, Viewer("public"), Filters()).site)
     sizes = tuple(int(n) for n in sorted(every["n"]))
     if len(sizes) <= FEWEST_POOLED:
         return Sharing(asked, "pool", bands, len(sizes), Rates(), {})
