@@ -21,7 +21,8 @@ def frames() -> set[str]:
 
 def test_every_question_is_timed_and_answered(demo: Demo) -> None:
     with demo.asked_by(LEAD):
-        asked = questions()
-    timed = {name.split()[0] for name in asked}
+        answers = {name: ask() for name, ask in questions().items()}
+    assert all(isinstance(answer, pl.DataFrame) for answer in answers.values())
+    timed = {name.split()[0] for name in answers}
     assert timed == frames()
     assert {*OF_BATCHES} <= timed
