@@ -42,6 +42,9 @@ class Warehouse:
         self.connection = _open(path)
         self.path, self.catalog = path, path.stem
         self.connection.execute("set timezone = 'UTC'")
+        # DuckDB would draw a bar amid the data on stdout where nothing was started as a
+        # file, as with `python -c`.
+        self.connection.execute("set enable_progress_bar = false")
         self.version = ledger.version_of(self.connection)
         self._assert_known(older=older)
         self.connection.execute(ledger.stamp(self.version))
