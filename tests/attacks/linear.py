@@ -32,7 +32,8 @@ class Known:
         if low == high:
             self.equal.append((at, [1.0] * len(at), low))
             return
-        self.most.append((at, [1.0] * len(at), high))
+        if high < np.inf:
+            self.most.append((at, [1.0] * len(at), high))
         self.most.append((at, [-1.0] * len(at), -low))
 
     def at_most(self, part: Cell, whole: Cell) -> None:

@@ -1,81 +1,11 @@
-"""Differences of windows, filters and totals, and linear programs over all of them."""
-
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+"""Differences of windows, filters and totals of what is told of a pool."""
 
 import pytest
 
-from dashboard import queries
-from dashboard.filters import Filters
-from dashboard.journal import Journal
-from dashboard.queries import disclosure
-from dashboard.viewer import Request, Viewer, asking
 from tests.attacks import subtracting
-from tests.attacks.subtracting import Ask, Lattice
-from tests.dashboard.republishing import republished
-from tests.demo import LEAD, Demo
-
-LEAST = 5
-COLUMNS = ("started", "no_product", "no_product_of")
-# Nobody's figures are rounded, which would blur differences too.
-STRICT = {"authority": {"threshold": LEAST}, "site": {"threshold": LEAST},
-          "public": {"threshold": LEAST, "rounding": 0}}  # fmt: skip
-VIEWERS = {
-    "public": (Viewer("public"), "network"),
-    "site": (Viewer("site", site="vesuvina"), "peers"),
-    "authority": (Viewer("authority", region="ES51"), "other-regions"),
-}
-
-
-class Strict:
-    """The made-up network where every audience has a threshold and none a rounding."""
-
-    def __init__(self, demo: Demo, folder: Path) -> None:
-        self._path = folder / "snapshots" / "7.duckdb"
-        republished(demo, self._path, STRICT)
-        self._journal = Journal(folder / "journal.sqlite")
-
-    def told(self, name: str) -> Ask:
-        """What a viewer is told of its pool; None where that is held back."""
-        viewer, pool = VIEWERS[name]
-        rows = self._rows(viewer)
-
-        def ask(filters: Filters) -> subtracting.Counts | None:
-            found = [r for r in rows(filters) if r["site"] == pool]
-            if not found or found[0]["state"] not in ("data", "zero"):
-                return None
-            return _sum(found)
-
-        return ask
-
-    def really(self, name: str) -> Ask:
-        """What was counted at the sites of that pool."""
-        viewer, pool = VIEWERS[name]
-        with asking(self._request(viewer)):
-            shown = disclosure.scope(queries.current(), viewer, Filters())
-        members = {s for s, h in zip(shown.site, shown.shown, strict=True) if h == pool}
-        rows = self._rows(LEAD)
-        return lambda asked: _sum([r for r in rows(asked) if r["site"] in members])
-
-    def _rows(self, viewer: Viewer) -> Callable[[Filters], list[dict[str, Any]]]:
-        request, kept = self._request(viewer), dict[str, list[dict[str, Any]]]()
-
-        def rows(filters: Filters) -> list[dict[str, Any]]:
-            if (key := filters.to_query()) not in kept:
-                with asking(request):
-                    kept[key] = queries.counts(viewer, filters, COLUMNS).to_dicts()
-            return kept[key]
-
-        return rows
-
-    def _request(self, viewer: Viewer) -> Request:
-        about = queries.about(self._path.parent, viewer)
-        return Request(viewer, self._path.parent, self._journal, about)
-
-
-def _sum(rows: list[dict[str, Any]]) -> dict[str, int]:
-    return {c: sum(row[c] or 0 for row in rows) for c in COLUMNS}
+from tests.attacks.strict import LEAST, VIEWERS, Strict
+from tests.attacks.subtracting import Lattice
+from tests.demo import Demo
 
 
 @pytest.fixture(scope="module")
