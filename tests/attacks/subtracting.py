@@ -6,7 +6,7 @@ answered with, and `truth` what the question would be answered with if nothing w
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from dashboard.filters import Filters
 from tests.attacks.leaks import LeakError
@@ -17,17 +17,21 @@ Ask = Callable[[Filters], Counts | None]
 
 @dataclass(frozen=True)
 class Lattice:
-    """The questions: windows of months, alone and for each product and pathway."""
+    """The questions: windows of months, alone and for each product and pathway.
+
+    A month is taken from the beginning and from the end of every `step`th window.
+    """
 
     months: Sequence[str]
     products: Sequence[str]
     pathways: Sequence[str]
+    step: int = 1
 
     def nested(self) -> Iterator[tuple[Filters, Filters, Filters]]:
         """Questions with a part of each, and with what is left without the part."""
         first, last = self.months[0], self.months[-1]
         for about in self._about():
-            for before, after in zip(self.months, self.months[1:], strict=False):
+            for before, after in list(pairwise(self.months))[:: self.step]:
                 yield (
                     self._window(about, first, after),
                     self._window(about, first, before),

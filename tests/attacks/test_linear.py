@@ -54,11 +54,13 @@ class Alliance:
             for cell in self.cells:
                 if cell[0] == part:
                     known.at_most(cell, (whole, *cell[1:]))
-        for name, words, by_quarter in pairs(self.names, BY, (True, False)):
-            by = (*words, "quarter") if by_quarter else words
-            for total in (True, False):
-                for row in self.strict.asked(name, by, total):
-                    self._note(known, name, words, row, total)
+        for name, words, total in pairs(self.names, BY, (True, False)):
+            quarters = self.strict.asked(name, (*words, "quarter"), total)
+            # Sums of blocks are no sums of cells: some are told in none of them.
+            blocks = any("until" in row for row in quarters)
+            for row in (*quarters, *self.strict.asked(name, words, total)):
+                exact = not blocks or ("until" in row and len(words) == 2)
+                self._note(known, name, (words, row, total), exact)
         return known
 
     def targets(self) -> list[list[Cell]]:
@@ -67,8 +69,13 @@ class Alliance:
         return small[:: max(1, len(small) // TARGETS)]
 
     def _note(
-        self, known: Known, name: str, words: Sequence[str], row: Row, total: bool
+        self,
+        known: Known,
+        name: str,
+        told: tuple[Sequence[str], Row, bool],
+        exact: bool,
     ) -> None:
+        words, row, total = told
         if row["state"] not in ("data", "zero"):
             return
         pool = self.strict.everybody if total else self.strict.pooled(name)
@@ -79,7 +86,6 @@ class Alliance:
             ]
             own = sum(told_of.get(cell, 0) for cell in cells)
             left = float(row[column] or 0) - own
-            exact = "until" not in row or words == ("product", "pathway")
             if cells:
                 known.told(cells, left, left if exact else float("inf"))
 

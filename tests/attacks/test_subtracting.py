@@ -21,7 +21,10 @@ def lattice(demo: Demo) -> Lattice:
     lines = demo.rows("select product, pathway from rollup_batch where counted")
     products = lines["product"].value_counts(sort=True)["product"].to_list()
     return Lattice(
-        months["m"].to_list()[-24:], products[-4:], lines["pathway"].unique().to_list()
+        months["m"].to_list()[-24:],
+        products[-4:],
+        lines["pathway"].unique().sort().to_list(),
+        4,
     )
 
 
@@ -37,7 +40,7 @@ def test_no_window_less_another_is_a_small_count(
     strict: Strict, lattice: Lattice, name: str
 ) -> None:
     ask, truth = strict.told(name), strict.really(name)
-    assert subtracting.windows_tell_nothing(ask, truth, lattice, LEAST) > 50
+    assert subtracting.windows_tell_nothing(ask, truth, lattice, LEAST) > 20
 
 
 @alone
