@@ -8,6 +8,7 @@ Disclosure Control, Wiley 2012, section 4.3).
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
@@ -25,6 +26,7 @@ class Known:
     places: dict[Cell, int] = field(default_factory=dict)
     equal: list[tuple[list[int], list[float], float]] = field(default_factory=list)
     most: list[tuple[list[int], list[float], float]] = field(default_factory=list)
+    _made: tuple[tuple[int, ...], dict[str, Any]] = field(default=((), {}), repr=False)
 
     def told(self, cells: Sequence[Cell], low: float, high: float) -> None:
         """The sum of these cells lies between two counts."""
@@ -48,19 +50,22 @@ class Known:
         return low, -high
 
     def _extreme(self, goal: np.ndarray) -> float:
-        width = len(goal)
-        found = linprog(
-            goal,
-            A_ub=_matrix(self.most, width),
-            b_ub=[limit for *_, limit in self.most] or None,
-            A_eq=_matrix(self.equal, width),
-            b_eq=[limit for *_, limit in self.equal] or None,
-            method="highs",
-        )
+        sizes = (len(goal), len(self.most), len(self.equal))
+        if sizes != self._made[0]:
+            self._made = sizes, self._program(len(goal))
+        found = linprog(goal, method="highs", **self._made[1])
         if found.status == 3:
             return -np.inf
         assert found.status == 0, found.message
         return float(found.fun)
+
+    def _program(self, width: int) -> dict[str, Any]:
+        return {
+            "A_ub": _matrix(self.most, width),
+            "b_ub": [limit for *_, limit in self.most] or None,
+            "A_eq": _matrix(self.equal, width),
+            "b_eq": [limit for *_, limit in self.equal] or None,
+        }
 
     def _place(self, cell: Cell) -> int:
         return self.places.setdefault(cell, len(self.places))
