@@ -97,6 +97,12 @@ def test_no_script_runs_that_somebody_wrote(guarded: Guarded, heard: list[str]) 
     if not CHROMIUM.exists():
         pytest.skip("chromium is not installed: apt-get install chromium")
     secret = guarded.signed_in("lead").cookies["pocnet"]
+    # The trail shows its newest deeds: among them somebody of this name who knocked.
+    knocking = {
+        "name": "<img src=x onerror=alert(1)>elsewhere.example",
+        "password": "x",
+    }
+    assert guarded.stranger().post("/sign-in/", data=knocking).status_code == 403
     pages = (f"/proposal/{guarded.proposal}", f"/site?site={SITE}", "/audit")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
