@@ -22,6 +22,7 @@ from dashboard.components import aria, notice, written
 from dashboard.filters import SHARED, Filters
 from dashboard.names import counts_only
 from dashboard.viewer import About, Request, Viewer, current_request
+from dashboard.wider import offer
 from etl.roles import ROLES, Role
 
 
@@ -229,6 +230,7 @@ def _page(page: Page, query: dict[str, object]) -> Component:
             _nothing_yet(request.about) if empty else None,
             None if empty else _part(page.top, request.viewer, asked),
             _counts_only(request.about, asked),
+            _offer(page, request, asked, path),
             html.Div(
                 []
                 if empty or not ready
@@ -271,6 +273,13 @@ def _counts_only(about: About, asked: Filters) -> Component | None:
     """Why a site is in every rate and in no list, where one of them sends counts."""
     shown = [s for s in about.counts_only if not asked.site or s in asked.site]
     return notice(counts_only(shown)) if shown else None
+
+
+def _offer(page: Page, request: Request, asked: Filters, path: str) -> Component | None:
+    """A wider selection, on pages whose filters choose among batches."""
+    if request.about.built is None or "product" not in page.shown:
+        return None
+    return offer(request.viewer, asked, path)
 
 
 def _nothing_yet(about: About) -> Component:

@@ -47,6 +47,18 @@ class Audience(Strict):
         int,
         Field(ge=0, description="Counts under this are suppressed; zero is shown."),
     ] = 0
+    batches: Annotated[
+        int | None,
+        Field(ge=0, description="The same for batches, where it is not the threshold."),
+    ] = None
+    quality: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="The same for failures, criteria and deviations, where it is "
+            "not the threshold.",
+        ),
+    ] = None
     rounding: Annotated[
         int, Field(ge=1, description="Counts are rounded to a multiple of this.")
     ] = 1
@@ -63,6 +75,14 @@ class Disclosure(Strict):
     public: Annotated[Audience, Field(description="Everybody else.")] = Audience(
         threshold=5, rounding=5
     )
+    dominance: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="The largest share of a pooled count that one site may have.",
+        ),
+    ] = 0.75
 
 
 class Product(Strict):

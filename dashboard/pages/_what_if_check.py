@@ -70,7 +70,7 @@ def _ends(name: str, values: np.ndarray) -> dict[str, float]:
 
 def _medians(viewer: Viewer) -> pl.DataFrame:
     """The recorded medians of orders of the last twelve full months, by heading."""
-    days = queries.durations(viewer, queries.last_year())
+    days = queries.durations(viewer, queries.last_year(viewer))
     found = chain.percentiles(days.filter(pl.col("step") == _STEP), ("site",))
     return found.filter(~pl.col("state").is_in(HIDDEN)).select(
         "site", pl.col("q50").cast(pl.Float64).alias("recorded_median")

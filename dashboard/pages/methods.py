@@ -24,6 +24,7 @@ def _reading(_viewer: Viewer, _filters: Filters) -> Component:
             _comparing(),
             _blinding(),
             _states(),
+            _disclosing(),
             _definitions(),
             _metrics(),
         ]
@@ -93,6 +94,52 @@ def _states() -> Component:
     return html.Section(
         [html.H2("The five states of a figure"), legend()], className="card-figure"
     )
+
+
+def _disclosing() -> Component:
+    return html.Section(
+        [
+            html.H2("What is told of sites that are not seen by name"),
+            html.P(
+                "Sites that a reader does not see by name are one pool, told in blocks:"
+                " of a product and a pathway, over one quarter or several. Every figure"
+                " is a sum of such blocks. A filter that holds only a part of a block"
+                " leaves all of it out, and the page says how"
+                " many are left out and which selection shows more. Blocks are chosen"
+                " when the data are published, the same for every account, so that"
+                " they blur least."
+            ),
+            html.Ol([html.Li(reason) for reason in _WHY_SAFE]),
+            html.P(
+                "Least count, fewest contributors and dominance are the usual rules of"
+                " tables (Hundepool et al. 2012, Statistical Disclosure Control,"
+                " chapter 4; least counts are mostly 5, 8 or 10). Days of a pool are"
+                " shared by as many batches as the least count (microaggregation,"
+                " Domingo-Ferrer and Mateo-Sanz 2002). Where counts are rounded, each"
+                " block is, after it was found safe; a sum of many blocks may be off by"
+                " more than one."
+            ),
+            html.P(
+                "Not in blocks yet, but held back answer by answer where a count is"
+                " small: slots, their use and waiting by week. Differences between two"
+                " different figures, such as released less infused, are not guarded."
+            ),
+        ],
+        className="card-figure",
+    )
+
+
+_WHY_SAFE = (
+    "A block counts nothing, or enough batches from at least five sites of which none"
+    " dominates; also when any one site or region takes away what it knows of itself.",
+    "A figure is told on one set of blocks only, so a difference of two answers is made"
+    " of safe blocks again.",
+    "Another figure, such as failures, is told on unions of the same blocks: the two"
+    " never overlap in a smaller piece.",
+    "A figure and the rest of its total are both safe in every block.",
+    "What is small over all time is joined with a sibling pathway or product, or is in"
+    " no sum at all.",
+)
 
 
 def _definitions() -> Component:

@@ -16,21 +16,27 @@ from dashboard.components import Column, tile, tiles, written
 from dashboard.filters import Filters
 from dashboard.metrics import DEFINITIONS
 from dashboard.names import some, words
+from dashboard.rates import sees_pools
 from dashboard.shell import Page, register
 from dashboard.signals import STATUSES, signals
 from dashboard.viewer import Viewer
 
 
-def _last_year(filters: Filters) -> Filters:
-    """These filters with the last twelve months where no period was chosen."""
+def _last_year(viewer: Viewer, filters: Filters) -> Filters:
+    """These filters with the last twelve months where no period was chosen.
+
+    From the start of a quarter where sites are pooled: no part of one is told.
+    """
     if filters.start or filters.end:
         return filters
     start = queries.current().as_of - timedelta(days=365)
+    if sees_pools(viewer):
+        start = start.replace(month=start.month - (start.month - 1) % 3, day=1)
     return replace(filters, start=f"{start:%Y-%m}")
 
 
 def _tiles(viewer: Viewer, filters: Filters) -> Component:
-    asked = _last_year(filters)
+    asked = _last_year(viewer, filters)
     query = asked.shared.to_query()
     return html.Div(
         [
@@ -40,7 +46,8 @@ def _tiles(viewer: Viewer, filters: Filters) -> Component:
                 _vein_to_vein(viewer, asked, query),
                 _reporting(viewer, filters),
             ),
-            html.P("The last twelve months, unless a period is chosen.",
+            html.P("The last twelve months, with pooled sites from the start of a"
+                   " quarter, unless a period is chosen.",
                    className="note"),
         ]
     )  # fmt: skip
@@ -114,7 +121,7 @@ def news(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     quiet = pl.col("stage").is_in(["suspended", "closed"])
     old = pl.col("age") > oldest
     frame = queries.sites(viewer, filters)
-    batches = queries.events(viewer, _last_year(filters), by=("site", "event"))
+    batches = queries.events(viewer, _last_year(viewer, filters), by=("site", "event"))
     started = batches.filter(event="started").select("site", "n")
     return (
         frame.join(started, on="site", how="left")

@@ -95,12 +95,14 @@ from dashboard.queries.snapshot import (
 from dashboard.queries.standing import Standing, standing
 from dashboard.queries.telling import Draft, limits_in_use
 from dashboard.queries.tracing import Lot, lot_asked, lots, on_the_list, recall
+from dashboard.queries.wider import LeftOut, left_out
 
 __all__ = [
     "ACTIONS",
     "OWN_SPECIFICATION",
     "DRAFT_COUNTS",
     "Draft",
+    "LeftOut",
     "Lot",
     "POOLS",
     "REPLAY_COUNTS",
@@ -153,6 +155,7 @@ __all__ = [
     "laboratory_days",
     "last_year",
     "late",
+    "left_out",
     "limits_in_use",
     "listed_lots",
     "losses",

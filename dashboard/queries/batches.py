@@ -12,7 +12,16 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
-from dashboard.queries.disclosure import SCOPE, disclose, scope, withheld
+from dashboard.queries.asked import Asked
+from dashboard.queries.disclosure import (
+    SCOPE,
+    Scope,
+    disclose,
+    openly,
+    scope,
+    withheld,
+)
+from dashboard.queries.pooled import pooled
 from dashboard.queries.publishing import group_of
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
@@ -113,45 +122,69 @@ def _sum(
     where: str = "true",
 ) -> pl.DataFrame:
     snapshot = current()
-    frame = grouped(snapshot, viewer, filters, table, columns, by, where)
-    shown = disclosed(snapshot, viewer, frame, columns, by)
+    asked = Asked(filters, table, columns, by, counted=where != "true")
+    shown = answered(snapshot, viewer, asked, where)
     if by == ("site",):
         shown = _every_site(snapshot, viewer, filters, shown, table)
     return shown
 
 
+def answered(
+    snapshot: Snapshot, viewer: Viewer, asked: Asked, where: str = "true"
+) -> pl.DataFrame:
+    """Groups as the viewer may see them; over all headings where `by` has no site.
+
+    Sites of which a viewer may see every count are counted as asked; pools, and a total
+    that a pool is part of, are sums of disclosed cells.
+    """
+    whole = scope(snapshot, viewer, asked.filters, group_of(asked.table))
+    free, hidden = openly(snapshot, viewer, whole)
+    if not hidden.site:
+        frame = grouped(snapshot, viewer, asked, where)
+        return disclosed(snapshot, viewer, frame, asked.columns, asked.by)
+    if "site" not in asked.by:
+        network = Scope(whole.site, ("network",) * len(whole.site))
+        return pooled(snapshot, viewer, asked, network)
+    rows = pooled(snapshot, viewer, asked, hidden)
+    if not free.site:
+        return rows
+    named = disclose(
+        snapshot, viewer, grouped(snapshot, viewer, asked, where, free), asked.columns
+    )
+    return pl.concat([named, rows], how="diagonal_relaxed").sort(
+        "site", *(b for b in asked.by if b != "site"), nulls_last=True
+    )
+
+
 def grouped(
     snapshot: Snapshot,
     viewer: Viewer,
-    filters: Filters,
-    table: str,
-    columns: tuple[str, ...],
-    by: tuple[str, ...],
+    asked: Asked,
     where: str = "true",
+    sites: Scope | None = None,
 ) -> pl.DataFrame:
     """The sums of a rollup by heading, also where `by` does not name the site.
 
     Summed by site and the columns behind the groups first, which are few; only those
-    are laid out under headings.
+    are laid out under headings. `sites` are those of the viewer's scope to be counted.
     """
+    by = (*asked.by, *asked.day)
     grouped = tuple(dict.fromkeys(("site", *by)))
     groups = ", ".join(f"{GROUPS[g]} as {g}" for g in grouped)
-    sums = ", ".join(f"cast(sum(r.{c}) as bigint) as {c}" for c in columns)
-    condition, parameters = conditions(filters)
+    sums = ", ".join(f"cast(sum(r.{c}) as bigint) as {c}" for c in asked.columns)
+    condition, parameters = conditions(asked.filters)
     behind = dict.fromkeys(("site", "product", *_BEHIND.findall(groups)))
     kept = ", ".join(f"r.{c}" for c in behind)
+    whole = sites or scope(snapshot, viewer, asked.filters, group_of(asked.table))
     return snapshot.counts(
-        f"with r as (select {kept}, {sums} from {table} as r"
+        f"with r as (select {kept}, {sums} from {asked.rows or asked.table} as r"
         " left join product as p on r.product = p.product"
         f" where {where} and {condition} group by all)"
         f" select {groups}, {sums}, count(distinct r.site) as pooled_from"
         f" from r join {SCOPE} as s on r.site = s.site"
         " left join product as p on r.product = p.product"
         " group by all order by all",
-        {
-            **scope(snapshot, viewer, filters, group_of(table)).parameters,
-            **parameters,
-        },
+        {**whole.parameters, **parameters},
     )
 
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.disclosure import (
+    POOLS,
     SCOPE,
     audience_rule,
     disclose,
@@ -105,6 +106,9 @@ def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.Dat
         },
     )
     shown = disclose(snapshot, viewer, answer, ("waiting",), ("oldest",))
+    # The oldest of a pool is one patient's wait.
+    pool = pl.col("site").is_in([*POOLS])
+    shown = shown.with_columns(pl.when(~pool).then("oldest").alias("oldest"))
     if by == "site" or audience_rule(snapshot, viewer)[0] <= 1:
         return shown
     over = parted(snapshot, viewer, orders_waiting(viewer, filters), (by,))

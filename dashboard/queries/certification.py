@@ -11,6 +11,9 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries.batches import _sum
 from dashboard.queries.days import histogram
+from dashboard.queries.disclosure import SUPPRESSED, openly, scope
+from dashboard.queries.pooled import HELD_BACK
+from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
 
@@ -28,9 +31,15 @@ def certified(
 def certification_days(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """The same by month and by days to what settled them, or waited so far.
 
-    A month whose failures `certified` holds back is not told here either.
+    A month whose failures `certified` holds back is not told here either. Whoever sees
+    a pool is told of no month: a pool is told by quarters and more, of which it cannot
+    be said what is still to come.
     """
     columns = ("failed", "certified", "waiting")
+    snapshot = current()
+    _, hidden = openly(snapshot, viewer, scope(snapshot, viewer, filters))
+    if hidden.site:
+        return _untold(certified(viewer, filters, ("month",)), columns)
     days = histogram(viewer, filters, "rollup_certification", columns, ("month",))
     shown = certified(viewer, filters, ("month",)).select(
         "month", pl.col("state").alias("told"), pl.col("reason").alias("why")
@@ -45,4 +54,16 @@ def certification_days(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         )
         .drop("told", "why")
         .unique(maintain_order=True)
+    )
+
+
+def _untold(months: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """A row a month that says that nothing is told of it."""
+    none = [pl.lit(None, pl.Int64).alias(c) for c in ("day", *columns)]
+    return months.select(
+        "site",
+        "month",
+        *none,
+        pl.lit(SUPPRESSED).alias("state"),
+        pl.lit(HELD_BACK).alias("reason"),
     )

@@ -13,8 +13,11 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
+from dashboard.queries.asked import Asked
 from dashboard.queries.batches import conditions, disclosed, grouped, summed
-from dashboard.queries.disclosure import SCOPE, disclose, scope
+from dashboard.queries.disclosure import SCOPE, Scope, disclose, openly, scope
+from dashboard.queries.pooled import pooled
+from dashboard.queries.publishing import group_of
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -68,10 +71,13 @@ def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Batches released provisionally without a final decision, by heading.
 
     `oldest` is the days since the first of their provisional releases; `due` all that
-    were ever released provisionally. A site with none has the state zero.
+    were ever released provisionally. A site with none has the state zero. A pool has
+    no oldest: that is one patient's wait.
     """
     snapshot = current()
-    where, parameters = conditions(replace(filters, start=None, end=None))
+    always = replace(filters, start=None, end=None)
+    where, parameters = conditions(always)
+    free, hidden = openly(snapshot, viewer, scope(snapshot, viewer, filters))
     answer = snapshot.rows(
         "select s.shown as site, cast(sum(r.waiting) as bigint) as waiting,"
         " max(case when r.waiting > 0 then date_diff('day',"
@@ -81,13 +87,20 @@ def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         f" from rollup_provisional as r join {SCOPE} as s on r.site = s.site"
         f" left join product as p on r.product = p.product where {where}"
         " group by all order by all",
-        {
-            **scope(snapshot, viewer, filters).parameters,
-            **parameters,
-            "day": snapshot.as_of,
-        },
+        {**free.parameters, **parameters, "day": snapshot.as_of},
     )
-    return disclose(snapshot, viewer, answer, ("waiting",), ("oldest", "provisional"))
+    counts = ("waiting",)
+    mine = disclose(snapshot, viewer, answer, counts, ("oldest", "provisional"))
+    if not hidden.site:
+        return mine
+    asked = Asked(always, "rollup_batch", ("awaiting_final",), ("site",))
+    waits = pooled(snapshot, viewer, asked, hidden)
+    due = pooled(snapshot, viewer, replace(asked, columns=("provisional",)), hidden)
+    seen = due.join(waits.drop_nulls("awaiting_final"), on="site", how="semi")
+    pools = waits.rename({"awaiting_final": "waiting"}).join(
+        seen.select("site", "provisional"), on="site", how="left"
+    )
+    return pl.concat([mine, pools], how="diagonal_relaxed")
 
 
 def histogram(
@@ -96,20 +109,45 @@ def histogram(
     table: str,
     columns: tuple[str, ...],
     by: tuple[str, ...],
+    rows: str | None = None,
 ) -> pl.DataFrame:
-    """`columns` of a table of days, by `by` and day, whole groups held back."""
+    """`columns` of a table of days, by `by` and day, whole groups held back.
+
+    `rows` is where the days are, if not in the table itself. Of a pool, days are shared
+    by several batches (`dashboard.analysis.microaggregation`).
+    """
     snapshot = current()
-    keys = tuple(dict.fromkeys(("site", *by)))
-    days = grouped(snapshot, viewer, filters, table, columns, (*by, "day"))
-    groups = grouped(snapshot, viewer, filters, table, columns, by)
-    whole = groups.with_columns(pl.sum_horizontal(columns).alias("n")).drop(columns)
-    shown = disclosed(snapshot, viewer, whole, ("n",), by).drop("n")
+    asked = Asked(filters, table, columns, by, days=True, counted=False, rows=rows)
+    whole = scope(snapshot, viewer, filters, group_of(table))
+    free, hidden = openly(snapshot, viewer, whole)
+    if not hidden.site:
+        return _openly(snapshot, viewer, asked, whole)
     if "site" not in by:
-        days = summed(days, columns, (*by, "day"))
+        network = Scope(whole.site, ("network",) * len(whole.site))
+        return pooled(snapshot, viewer, asked, network)
+    pools = pooled(snapshot, viewer, asked, hidden)
+    if not free.site:
+        return pools
+    named = _openly(snapshot, viewer, asked, free)
+    return pl.concat([named, pools.select(named.columns)], how="vertical_relaxed")
+
+
+def _openly(
+    snapshot: Snapshot, viewer: Viewer, asked: Asked, sites: Scope
+) -> pl.DataFrame:
+    """Histograms of sites that are counted as asked, under the lead's own rule."""
+    keys = tuple(dict.fromkeys(("site", *asked.by)))
+    days = grouped(snapshot, viewer, asked, sites=sites)
+    groups = grouped(snapshot, viewer, replace(asked, days=False), sites=sites)
+    n = pl.sum_horizontal(asked.columns).alias("n")
+    whole = groups.with_columns(n).drop(asked.columns)
+    shown = disclosed(snapshot, viewer, whole, ("n",), asked.by).drop("n")
+    if "site" not in asked.by:
+        days = summed(days, asked.columns, (*asked.by, "day"))
     hidden = pl.col("state") == disclosure.SUPPRESSED
     visible = days.drop("pooled_from").join(shown.filter(~hidden), on=keys)
     marks = shown.filter(hidden).with_columns(
-        pl.lit(None, pl.Int64).alias(c) for c in ("day", *columns)
+        pl.lit(None, pl.Int64).alias(c) for c in ("day", *asked.columns)
     )
     return pl.concat([visible, marks.select(visible.columns)], how="vertical_relaxed")
 
@@ -126,7 +164,7 @@ def _between(
     if _weekly(snapshot, datasets) & {*scope(snapshot, viewer, filters).site}:
         tables |= _bounds(table, columns, datasets)
     return pl.concat(
-        histogram(viewer, filters, each, columns, by).with_columns(
+        histogram(viewer, filters, table, columns, by, each).with_columns(
             pl.lit(known).alias("known")
         )
         for known, each in tables.items()

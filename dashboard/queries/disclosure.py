@@ -24,6 +24,7 @@ SUPPRESSED = "suppressed"
 NOT_APPLICABLE = "not_applicable"
 
 FEWEST_POOLED = 5
+_POOLING = ("authority", "site", "public")
 WITHHELD = "its site does not publish this, or has not signed in time"
 POOLS = {"peers": "Peers", "other-regions": "Other regions", "network": "Network"}
 
@@ -95,6 +96,20 @@ def scope(
     return Scope(tuple(s for s, _ in kept), tuple(shown for _, shown in kept))
 
 
+def openly(snapshot: Snapshot, viewer: Viewer, whole: Scope) -> tuple[Scope, Scope]:
+    """The part of a scope of which the viewer sees every count, and the other part.
+
+    A lead's own rule holds for single sites only, since nobody is pooled for it.
+    """
+    every = viewer.role == "lead" or audience_rule(snapshot, viewer)[0] <= 1
+    pairs = [*zip(whole.site, whole.shown, strict=True)]
+    free = [p for p in pairs if p[1] not in POOLS and (every or p[1] == viewer.site)]
+    return tuple(
+        Scope(tuple(s for s, _ in part), tuple(shown for _, shown in part))
+        for part in (free, [p for p in pairs if p not in free])
+    )  # type: ignore[return-value]
+
+
 def headed(
     snapshot: Snapshot,
     viewer: Viewer,
@@ -135,15 +150,19 @@ def disclose(
     """
     threshold, rounding = audience_rule(snapshot, viewer)
     own = pl.col("site") == (viewer.site or "")
+    strictest = max(threshold, pooled_least(snapshot, "patients"))
+    if viewer.role == "lead":
+        strictest = threshold
     pooled = pl.col("site").is_in([*POOLS])
     few = pooled & (pl.col("pooled_from") < FEWEST_POOLED) & (viewer.role != "lead")
+    least = pl.when(pooled).then(strictest).otherwise(threshold)
     small = ~own & pl.any_horizontal(
-        pl.lit(False), *((pl.col(c) > 0) & (pl.col(c) < threshold) for c in counts)
+        pl.lit(False), *((pl.col(c) > 0) & (pl.col(c) < least) for c in counts)
     )
-    marked = _marked(frame, counts, few, (small, threshold))
+    marked = _marked(frame, counts, few, (small, least))
     hidden = pl.col("state") == SUPPRESSED
     return marked.with_columns(
-        *(pl.when(~hidden).then(_rounded(c, rounding)).alias(c) for c in counts),
+        *(pl.when(~hidden).then(rounded(c, rounding)).alias(c) for c in counts),
         *(pl.when(~hidden).then(pl.col(c)).alias(c) for c in beside),
     ).drop("pooled_from")
 
@@ -194,7 +213,10 @@ def withheld(
 
 
 def _marked(
-    frame: pl.DataFrame, counts: Sequence[str], few: pl.Expr, small: tuple[pl.Expr, int]
+    frame: pl.DataFrame,
+    counts: Sequence[str],
+    few: pl.Expr,
+    small: tuple[pl.Expr, pl.Expr],
 ) -> pl.DataFrame:
     """`frame` with the state of each row and, where it hides something, why."""
     any_count = pl.lit(bool(counts))
@@ -221,7 +243,7 @@ def _marked(
         .when(few)
         .then(pl.lit(f"fewer than {FEWEST_POOLED} sites stand behind it"))
         .when(~nothing & too_small)
-        .then(pl.lit(f"a count under {threshold} could point to a patient"))
+        .then(pl.format("a count under {} could point to a patient", threshold))
         .alias("reason"),
     )
 
@@ -233,7 +255,24 @@ def audience_rule(snapshot: Snapshot, viewer: Viewer) -> tuple[int, int]:
     return int(values.get("threshold", 0)), int(values.get("rounding", 0))
 
 
-def _rounded(column: str, to: int) -> pl.Expr:
+def pooled_least(snapshot: Snapshot, kind: str) -> int:
+    """The smallest count of a kind that is shown of a pool, whoever's pool it is.
+
+    The strictest of all audiences that are shown pools, since they are shown parts of
+    the same sum.
+    """
+    rules = snapshot.rules["disclosure"]
+    return max(_least(rules.get(audience), kind) for audience in _POOLING)
+
+
+def _least(rule: object, kind: str) -> int:
+    values = rule if isinstance(rule, dict) else {}
+    named = values.get(kind)
+    return int(values.get("threshold", 0) if named is None else named)
+
+
+def rounded(column: str, to: int) -> pl.Expr:
+    """A count to the nearest multiple of `to`, halves away from zero."""
     if to <= 1:
         return pl.col(column)
     return ((pl.col(column) / to).round() * to).cast(pl.Int64)

@@ -5,7 +5,7 @@ laid against limits, and only counts of batches leave, as `disclose` left them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from dashboard.analysis import versions
 from dashboard.filters import Filters
+from dashboard.queries.asked import Asked
 from dashboard.queries.batches import conditions
-from dashboard.queries.disclosure import SCOPE, disclose, scope
+from dashboard.queries.disclosure import SCOPE, disclose, openly, scope
+from dashboard.queries.pooled import told_cells
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 from etl.contract.schemas import SCHEMAS
@@ -175,7 +177,9 @@ def tested(
     begun = condition.replace("r.month", "cast(date_trunc('month', r.started) as date)")
     found = snapshot.rows(
         "select b.position, s.shown as site, r.site as member, o.failed,"
-        " o.undetermined from replay_batch as b"
+        " o.undetermined, r.product, r.pathway,"
+        " cast(date_trunc('quarter', r.started) as date) as begins"
+        " from replay_batch as b"
         " join fact_batch as r on b.site = r.site and b.batch = r.batch"
         " left join (select site, batch, sum(failed) as failed,"
         " sum(undetermined) as undetermined from gate_outcome group by all) as o"
@@ -192,7 +196,24 @@ def tested(
         },
     )
     here = pl.Series(place[found["position"].to_numpy()])
-    return found.with_columns(here.alias("position")).sort("position")
+    placed = found.with_columns(here.alias("position")).sort("position")
+    return _in_whole_blocks(
+        snapshot, viewer, placed, replace(filters, product=(product,))
+    )
+
+
+def _in_whole_blocks(
+    snapshot: Snapshot, viewer: Viewer, batches: pl.DataFrame, filters: Filters
+) -> pl.DataFrame:
+    """The batches, of a pool only those of blocks that are told as a whole."""
+    free, _ = openly(snapshot, viewer, scope(snapshot, viewer, filters))
+    asked = Asked(filters, "rollup_batch", ("fails_own", "fails_own_of"), ("site",))
+    cells = told_cells(snapshot, asked)
+    words = ["product", "pathway", "begins"]
+    whole = batches.with_row_index().join(cells, on=words, how="semi")["index"]
+    told = pl.int_range(pl.len()).is_in(whole.implode())
+    kept = batches.filter(pl.col("member").is_in([*free.site]) | told)
+    return kept.drop(words)
 
 
 def _flags(tally: Tally, chosen: pl.DataFrame) -> pl.DataFrame:

@@ -10,14 +10,18 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from dashboard.analysis.microaggregation import microaggregated
 from dashboard.filters import Filters
 from dashboard.queries.batches import counts
 from dashboard.queries.days import durations, laboratory_days
 from dashboard.queries.disclosure import (
+    POOLS,
     SCOPE,
     SUPPRESSED,
     audience_rule,
     disclose,
+    openly,
+    pooled_least,
     scope,
 )
 from dashboard.queries.network import authorisations, products, sites
@@ -34,10 +38,11 @@ _REST = "other"
 def recorded(viewer: Viewer) -> Recorded:
     """The records of the whole network, as this viewer may see them.
 
-    Volumes, slots and days are of the last twelve full months (52 full weeks), chances
-    of all that was ever recorded, because they are rare.
+    Volumes and days are of the last twelve full months, or four full quarters where
+    there is a pool, slots of 52 full weeks, chances of all that was ever recorded,
+    because they are rare.
     """
-    day, year = current().as_of, last_year()
+    day, year = current().as_of, last_year(viewer)
     working, left_out = _sites(viewer)
     here = working.select("site")
     use = slot_use(viewer, Filters(), by=("site", "week"))
@@ -73,11 +78,18 @@ def _first(as_of: date) -> date:
     return day - timedelta(days=day.weekday() - 7)
 
 
-def last_year() -> Filters:
-    """The last twelve full months of the network."""
-    as_of = current().as_of
-    last = as_of.replace(day=1) - timedelta(days=1)
-    return Filters(start=f"{as_of.year - 1}-{as_of.month:02}", end=f"{last:%Y-%m}")
+def last_year(viewer: Viewer) -> Filters:
+    """The last twelve full months of the network.
+
+    Whoever is shown a pool has the last four full quarters: of a pool no less is told.
+    """
+    snapshot = current()
+    first = snapshot.as_of.replace(day=1)
+    _, hidden = openly(snapshot, viewer, scope(snapshot, viewer, Filters()))
+    if hidden.site:
+        first = first.replace(month=first.month - (first.month - 1) % 3)
+    last = first - timedelta(days=1)
+    return Filters(start=f"{first.year - 1}-{first.month:02}", end=f"{last:%Y-%m}")
 
 
 def _sites(viewer: Viewer) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -154,7 +166,11 @@ def _gap(viewer: Viewer) -> pl.DataFrame:
         " group by all order by all",
         scope(snapshot, viewer, Filters()).parameters,
     )
-    return _whole(snapshot, viewer, answer, "n")
+    least = pooled_least(snapshot, "patients")
+    whole = _whole(snapshot, viewer, answer, "n")
+    pool = pl.col("site").is_in([*POOLS])
+    shared = microaggregated(whole.filter(pool), ["site"], ["n"], least)
+    return pl.concat([whole.filter(~pool), shared])
 
 
 def _demand(viewer: Viewer, year: Filters) -> pl.DataFrame:

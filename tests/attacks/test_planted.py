@@ -174,7 +174,7 @@ def test_a_filter_that_becomes_sql_is_found(
     batches = importlib.import_module("dashboard.queries.batches")
     monkeypatch.setattr(batches, "conditions", written)
     with caught:
-        forging.questions_stay_questions(again("public"), ["product"])
+        forging.questions_stay_questions(again("lead"), ["product"])
 
 
 def test_an_address_that_opens_files_is_found(guarded: Guarded) -> None:

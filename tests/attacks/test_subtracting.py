@@ -1,7 +1,5 @@
 """Differences of windows, filters and totals of what is told of a pool."""
 
-from importlib.util import find_spec
-
 import pytest
 
 from tests.attacks import subtracting
@@ -30,14 +28,6 @@ def lattice(demo: Demo) -> Lattice:
     )
 
 
-alone = pytest.mark.xfail(
-    find_spec("dashboard.queries.pattern") is None,
-    strict=True,
-    reason="each answer is held back for itself, not by one pattern for all",
-)
-
-
-@alone
 @pytest.mark.parametrize("name", VIEWERS)
 def test_no_window_less_another_is_a_small_count(
     strict: Strict, lattice: Lattice, name: str
@@ -46,7 +36,6 @@ def test_no_window_less_another_is_a_small_count(
     assert subtracting.windows_tell_nothing(ask, truth, lattice, LEAST) > 20
 
 
-@alone
 @pytest.mark.parametrize("name", VIEWERS)
 def test_no_total_less_its_parts_is_a_small_count(
     strict: Strict, lattice: Lattice, name: str

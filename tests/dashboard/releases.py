@@ -71,5 +71,5 @@ class Releases:
 
     def total(self, viewer: Viewer) -> int:
         with self.asked_by(viewer) as filters:
-            frame = queries.counts(viewer, filters, BOTH, ("pathway",))
+            frame = queries.counts(viewer, filters, BOTH, ())
         return int(frame[BOTH[1]].sum())

@@ -46,7 +46,7 @@ def test_no_audience_can_subtract_a_site_that_left_the_pools(
     left = whole - before[HIDING][1]
     peers = network.counts(PEER)
     assert peers["peers"][1] + peers[PEER.site][1] == left
-    # A pathway of few batches is held back in a total: it may be less, never more.
+    # Lines of few batches are in no total: it may be less, never more.
     assert left - 25 < network.total(PEER) <= left
     for viewer, audience in ((LEAD, "lead"), (REGION, "authority")):
         seen = network.counts(viewer)

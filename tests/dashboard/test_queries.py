@@ -117,6 +117,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "issues": queries.issues,
     "laboratory_days": queries.laboratory_days,
     "late": lambda v, f: [*queries.late(v)],
+    "left_out": lambda v, f: [str(queries.left_out(v, Filters(start="2024-02")))],
     "limits_in_use": lambda v, f: queries.limits_in_use(
         v, "car-t-cd19", of_cd19().criteria
     ),
@@ -164,7 +165,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
 }
 # The network's own: its rules, products, runs, published cohorts and snapshots.
 THE_SAME_FOR_ALL = {
-    "ACTIONS", "DRAFT_COUNTS", "Draft", "Lot", "OWN_SPECIFICATION", "POOLS",
+    "ACTIONS", "DRAFT_COUNTS", "Draft", "LeftOut", "Lot", "OWN_SPECIFICATION", "POOLS",
     "REPLAY_COUNTS", "Under", "NoSnapshotError", "OtherVersionError", "Snapshot",
     "Sharing", "Standing", "about", "agreed_completeness", "agreed_silence",
     "answering_from", "audience_rule", "cohorts", "current", "last_year", "previous",
@@ -180,9 +181,10 @@ COUNTED = {
 }  # fmt: skip
 # Names, days, places and limits: nothing is counted in them.
 ROWS = {
-    "asking_peers", "behind", "draft_quantiles", "headings", "late", "limits_in_use",
-    "lot_asked", "named_peers", "on_the_list", "published_steps", "recorded",
-    "region_of", "sequence", "silent_months", "sites", "usual_tests", "weekly_sites",
+    "asking_peers", "behind", "draft_quantiles", "headings", "late", "left_out",
+    "limits_in_use", "lot_asked", "named_peers", "on_the_list", "published_steps",
+    "recorded", "region_of", "sequence", "silent_months", "sites", "usual_tests",
+    "weekly_sites",
 }  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     LEAD: lambda site: True,
@@ -293,25 +295,149 @@ def test_each_state_appears_where_it_must(demo: Demo) -> None:
     assert "suppressed" in set(months["state"])
 
 
-def test_the_threshold_comes_before_the_rounding(demo: Demo) -> None:
-    with demo.asked_by(LEAD) as filters:
-        true = queries.counts(LEAD, filters, BOTH, ("product", "month"))
-    with demo.asked_by(PUBLIC) as filters:
-        told = queries.counts(PUBLIC, filters, BOTH, ("product", "month"))
-    both = true.join(told, on=["product", "month"], suffix="_told")
-    seen_small = 0
+@pytest.fixture
+def unrounded(demo: Demo, tmp_path: Path) -> Callable[[Viewer], Any]:
+    """The made-up network under rules that round for nobody."""
+    path = tmp_path / "snapshots" / "7.duckdb"
+    republished(demo, path, {"public": {"threshold": 5, "rounding": 1}})
+
+    def ask(viewer: Viewer) -> Any:
+        about = queries.about(path.parent, viewer)
+        journal = Journal(tmp_path / "journal.sqlite")
+        return asking(Request(viewer, path.parent, journal, about))
+
+    return ask
+
+
+LINE = ("product", "pathway")
+
+
+def block_by_block(
+    ask: Callable[[Viewer], Any], viewer: Viewer, by: tuple[str, ...] = ()
+) -> pl.DataFrame:
+    """All that a viewer is told of batches without a product, as fine as it goes."""
+    with ask(viewer):
+        found = queries.counts(viewer, Filters(), BOTH, (*by, *LINE, "quarter"))
+    return found.filter(pl.col("state") == "data")
+
+
+def test_no_block_of_a_pool_is_small_whoever_subtracts_itself_from_it(
+    demo: Demo, recount: Recount, unrounded: Callable[[Viewer], Any]
+) -> None:
+    told = block_by_block(unrounded, PUBLIC)
+    assert told.height > 40
+    long = 0
+    for row in told.to_dicts():
+        own: dict[str, int] = {}
+        failed: dict[str, int] = {}
+        for batch in recount.counted:
+            if all(batch[k] == row[k] for k in LINE) and (
+                row["quarter"] <= batch["started"] < row["until"]
+            ):
+                known = batch["no_product"] is not None
+                own[batch["site"]] = own.get(batch["site"], 0) + known
+                bad = batch["no_product"] is True
+                failed[batch["site"]] = failed.get(batch["site"], 0) + bad
+        assert row["no_product_of"] == sum(own.values())
+        assert row["no_product"] == sum(failed.values())
+        makers = {site for site, n in own.items() if n}
+        for mine in makers:
+            rest = row["no_product_of"] - own[mine]
+            lost = row["no_product"] - failed[mine]
+            assert rest >= 5
+            assert len(makers - {mine}) >= disclosure.FEWEST_POOLED
+            assert lost == 0 or lost >= 5
+            assert rest - lost == 0 or rest - lost >= 5
+        long += (row["until"] - row["quarter"]).days > 92
+    assert long
+
+
+@pytest.mark.parametrize("viewer", [AUTHORITY, SITE, Viewer("site", site="manzanera")])
+def test_accounts_are_told_the_same_blocks_so_that_a_difference_is_their_own(
+    unrounded: Callable[[Viewer], Any], viewer: Viewer
+) -> None:
+    every = block_by_block(unrounded, PUBLIC)
+    whole = block_by_block(unrounded, viewer)
+    assert whole.sort(pl.all()).equals(every.sort(pl.all()))
+    pools = block_by_block(unrounded, viewer, ("site",)).filter(
+        pl.col("site").is_in([*queries.POOLS])
+    )
+    keys = [*LINE, "quarter", "until"]
+    assert pools.select(keys).sort(pl.all()).equals(every.select(keys).sort(pl.all()))
+    with unrounded(viewer):
+        own = queries.counts(viewer, Filters(), BOTH, ("site", *LINE, "quarter"))
+    own = own.filter(~pl.col("site").is_in([*queries.POOLS]))
+    both = every.join(pools, on=keys, suffix="_rest")
     for row in both.to_dicts():
-        counts = [row[c] for c in BOTH]
-        shown = [row[f"{c}_told"] for c in BOTH]
-        if any(0 < n < 5 for n in counts):
-            assert row["state_told"] == "suppressed"
-            assert shown == [None, None]
-            assert row["reason_told"]
-            seen_small += any(n in (3, 4) for n in counts)
-        elif row["state_told"] != "suppressed":
-            assert all(abs(n - s) <= 2.5 for n, s in zip(counts, shown, strict=True))
-            assert all(s % 5 == 0 for s in shown)
-    assert seen_small
+        mine = own.filter(
+            *(pl.col(k) == row[k] for k in LINE),
+            pl.col("quarter").is_between(row["quarter"], row["until"], closed="left"),
+        )
+        for column in BOTH:
+            assert row[column] - row[f"{column}_rest"] == mine[column].sum()
+
+
+@pytest.mark.parametrize("viewer", [PUBLIC, SITE], ids=str)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"start": "2023-02", "end": "2025-08"},
+        {"start": "2024-04", "end": "2024-06", "product": ("car-t-cd19",)},
+        {"start": "2024-04", "end": "2024-05", "product": ("car-t-cd19",)},
+        {"product": ("msc-adipose",)},
+        {"product_class": ("msc",)},
+        {"end": "2022-12", "pathway": ("hospital_exemption",)},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("by", [(), ("product",), ("month",), ("year",)], ids=str)
+def test_every_answer_is_a_sum_of_the_same_blocks(
+    demo: Demo, unrounded: Callable[[Viewer], Any], viewer: Viewer, by: Any, asked: Any
+) -> None:
+    def inside(row: dict[str, Any]) -> bool:
+        start, end = asked.get("start", "1900-01"), asked.get("end", "2100-01")
+        last = row["until"].replace(day=1)
+        months = (last.year * 12 + last.month - 2, end)
+        return (
+            f"{row['quarter']:%Y-%m}" >= start
+            and f"{months[0] // 12}-{months[0] % 12 + 1:02}" <= end
+            and all(row[k] in asked[k] for k in LINE if k in asked)
+        )
+
+    blocks = block_by_block(unrounded, PUBLIC).to_dicts()
+    if "product_class" in asked:
+        # The class's lines are told together, and by no line of their own.
+        blocks = []
+    with unrounded(viewer):
+        found = queries.counts(viewer, Filters(**asked), BOTH, by)
+        (whole,) = queries.counts(viewer, Filters(**asked), BOTH, ()).to_dicts()
+    told = found.filter(pl.col("state") == "data")
+    kept = [row for row in blocks if inside(row)]
+    if by and "product_class" not in asked:
+        assert told["no_product_of"].sum() >= sum(r["no_product_of"] for r in kept)
+    if by == ("product",):
+        for row in told.to_dicts():
+            mine = [r for r in kept if r["product"] == row["product"]]
+            for column in BOTH:
+                assert row[column] == sum(r[column] for r in mine)
+    for column in BOTH:
+        if by in (("month",), ("year",)):
+            assert told[column].sum() == (whole[column] or 0)
+
+
+def test_small_is_judged_before_it_is_rounded(
+    demo: Demo, unrounded: Callable[[Viewer], Any]
+) -> None:
+    true = block_by_block(unrounded, PUBLIC)
+    told = block_by_block(lambda viewer: demo.asked_by(viewer), PUBLIC)
+    keys = [*LINE, "quarter", "until"]
+    both = true.join(told, on=keys, suffix="_told")
+    assert both.height == true.height == told.height
+    for column in BOTH:
+        away = (both[column] - both[f"{column}_told"]).abs()
+        assert (away <= 2.5).all()
+        assert (both[f"{column}_told"] % 5 == 0).all()
+    assert (both["no_product_told"] <= both["no_product_of_told"]).all()
 
 
 def test_a_pool_of_fewer_than_five_sites_is_held_back(demo: Demo) -> None:

@@ -191,7 +191,7 @@ def test_the_public_is_told_that_it_sees_one_total(demo: Demo) -> None:
         sentence = _fairness.CARDS[1].sentence(apart)
         reasons = _fairness.fairness(PUBLIC, filters)["reason"].to_list()
     assert (
-        "You see the network as one total: 870 of 6\u202f340 batches (13.7 %)." in told
+        "You see the network as one total: 865 of 6\u202f340 batches (13.6 %)." in told
     )
     assert sentence.startswith("You see no site by name")
     assert all("one total" in reason for reason in (*apart["why"], *reasons[:2]))

@@ -3,6 +3,7 @@ from collections import Counter
 import polars as pl
 import pytest
 
+from dashboard import queries
 from dashboard.filters import Filters
 from dashboard.pages._standardised import _said, standardised
 from dashboard.pages._strata import strata
@@ -110,18 +111,31 @@ def test_strata_that_a_site_may_not_see_are_left_out_on_both_sides_and_said(
     peers: dict[Stratum, set[str]] = {}
     for site, stratum, _ in rows:
         peers.setdefault(stratum, set()).update({site} - {SITE})
-    kept = [row for row in rows if len(peers[row[1]]) >= 5 or not peers[row[1]]]
     viewer = Viewer("site", site=SITE)
     with demo.asked_by(viewer) as filters:
         frame = standardised(viewer, filters)
         said = _said(frame)
+        both = ("no_product", "no_product_of")
+        told = queries.counts(viewer, filters, both, ("site", *STRATA))
     assert frame["site"].to_list() == ["peers", SITE]
+    pool = told.filter(site="peers")
+    hidden = set(pool.filter(state="suppressed").select(STRATA).iter_rows())
+    assert {s for s, sites in peers.items() if 0 < len(sites) < 5} <= hidden
+    seen = {
+        tuple(stratum): (lost, n)
+        for *stratum, lost, n in pool.drop_nulls("no_product")
+        .select(*STRATA, *both)
+        .iter_rows()
+    }
     own = frame.row(by_predicate=pl.col("site") == SITE, named=True)
-    assert own["n"] == sum(site == SITE for site, *_ in kept)
-    assert own["expected"] == pytest.approx(expected(kept, SITE))
-    every, left = len(peers), len({s for _, s, _ in kept})
-    assert own["hidden"] == every - left > 0
-    left_out = f"{every - left} of {every} strata."
+    mine = [(s, lost) for site, s, lost in rows if site == SITE and s not in hidden]
+    assert own["n"] == len(mine)
+    n = Counter(s for s, _ in mine)
+    lost = Counter(s for s, failed in mine if failed)
+    rates = {s: (lost[s] + seen[s][0]) / (n[s] + seen[s][1]) for s in n}
+    assert own["expected"] == pytest.approx(sum(n[s] * rates[s] for s in n))
+    assert own["hidden"] == len(hidden) > 0
+    left_out = f"{len(hidden)} of {len(hidden) + int(own['strata'])} strata."
     assert said.endswith(f"as a count in them is hidden from you: {left_out}")
 
 

@@ -1,0 +1,57 @@
+"""When a sum of counts may be told: of how many, and from how many sites."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Counts by site (last axis); the axes before are lines and quarters, or blocks.
+Counts = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """When a sum of counts may be told.
+
+    `known` has a row for each reader who knows a part of the counts: the sites (flags)
+    whose share it can take away. `dominance` is the largest share that one site may
+    have; 1 allows any.
+    """
+
+    least: int
+    known: Flags
+    fewest: int = 0
+    dominance: float = 1.0
+
+    def holds(self, counts: Counts) -> Flags:
+        """For each row of counts by site: whether its sum may be told."""
+        rows = counts.reshape(-1, counts.shape[-1])
+        safe = rows.sum(1) == 0
+        asked = np.flatnonzero(~safe)
+        asked = asked[self._enough(rows[asked])]
+        safe[asked] = self._shared(rows[asked])
+        whole: Flags = safe.reshape(counts.shape[:-1])
+        return whole
+
+    def _shared(self, rows: Counts) -> Flags:
+        """Whether what others do not know of each row is safe, too."""
+        known = self.known.astype(np.int64)
+        left = rows.sum(1)[:, None] - rows @ known.T
+        safe: Flags = ((left == 0) | (left >= self.least)).all(1)
+        if self.fewest:
+            here = (rows > 0).astype(np.int64)
+            safe &= (here.sum(1)[:, None] - here @ known.T >= self.fewest).all(1)
+        for mine in self.known if self.dominance < 1 else ():
+            most = rows[:, ~mine].max(1, initial=0)
+            safe &= most <= self.dominance * (rows.sum(1) - rows[:, mine].sum(1))
+        return safe
+
+    def _enough(self, rows: Counts) -> Flags:
+        total = rows.sum(1)
+        enough: Flags = total >= self.least
+        if self.fewest:
+            enough &= (rows > 0).sum(1) >= self.fewest
+        if self.dominance < 1:
+            enough &= rows.max(1, initial=0) <= self.dominance * total
+        return enough
