@@ -17,7 +17,6 @@ import pytest
 from tests.attacks.leaks import LeakError
 from tests.attacks.linear import Known, keeps_apart
 from tests.attacks.strict import COLUMNS, LEAST, Strict
-from tests.attacks.test_subtracting import alone
 from tests.demo import Demo
 
 ALL = ("product", "pathway", "quarter")
@@ -117,7 +116,6 @@ def strict(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Strict:
     return Strict(demo, tmp_path_factory.mktemp("linear"))
 
 
-@alone
 @pytest.mark.parametrize(
     "names",
     [("public",), ("site",), ("authority",), ("public", "site"), ("site", "authority")],
