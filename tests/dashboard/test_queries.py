@@ -295,15 +295,18 @@ def test_each_state_appears_where_it_must(demo: Demo) -> None:
     assert "suppressed" in set(months["state"])
 
 
-@pytest.fixture
-def unrounded(demo: Demo, tmp_path: Path) -> Callable[[Viewer], Any]:
+@pytest.fixture(scope="module")
+def unrounded(
+    demo: Demo, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Viewer], Any]:
     """The made-up network under rules that round for nobody."""
-    path = tmp_path / "snapshots" / "7.duckdb"
+    folder = tmp_path_factory.mktemp("unrounded")
+    path = folder / "snapshots" / "7.duckdb"
     republished(demo, path, {"public": {"threshold": 5, "rounding": 1}})
 
     def ask(viewer: Viewer) -> Any:
         about = queries.about(path.parent, viewer)
-        journal = Journal(tmp_path / "journal.sqlite")
+        journal = Journal(folder / "journal.sqlite")
         return asking(Request(viewer, path.parent, journal, about))
 
     return ask
