@@ -244,8 +244,10 @@ def _of_days(rows: pl.DataFrame, asked: Asked, keys: list[str]) -> pl.DataFrame:
     both = pl.concat(
         [days, none.select(keys).unique(maintain_order=True)], how="diagonal"
     )
+    day = pl.col("day")
+    marked = both.with_columns(day.cast(pl.Int64), told=day.is_not_null())
     return (
-        _stated(both.with_columns(told=pl.col("day").is_not_null()), pl.lit(False))
+        _stated(marked, pl.lit(False))
         .select(*keys, "day", *asked.columns, "state", "reason")
         .sort(*keys, "day", nulls_last=True)
     )
