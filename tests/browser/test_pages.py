@@ -36,16 +36,21 @@ ASKED = {
     "one site": "?site=manzanera",
     "no data": "?from=2001-01&to=2001-02",
 }
-# Everything fills the widest page, and nothing the narrowest as well as any. Two of
+# Everything fills the widest page, and nothing the narrowest as well as any. Some of
 # the looks show seldom what the others do not, and wait for the slow tier.
 LOOKS = [
     *(("nothing asked", width) for width in WIDTHS),
     pytest.param("one site", 1440, marks=pytest.mark.slow),
-    ("one site", 390),
+    pytest.param("one site", 390, marks=pytest.mark.slow),
     pytest.param("everything", 1440, marks=pytest.mark.slow),
     ("no data", 390),
 ]
-VIEWERS = ("authority:ES30", "site:manzanera", "public")
+# An authority sees a part of what the lead sees and the pool that the public sees.
+VIEWERS = (
+    pytest.param("authority:ES30", marks=pytest.mark.slow),
+    "site:manzanera",
+    "public",
+)
 # What a program writes where it has no value, and never a person.
 UNSAID = re.compile(r"\b(NaN|nan|None|undefined|null|inf|Infinity|True|False)\b")
 RAW = re.compile(r"\b[a-z0-9]+_[a-z0-9_]+\b")
