@@ -30,7 +30,10 @@ from tests.demo import LEAD, Demo
 SITE = "rhodanie"
 SITES = (SITE, "havelmark", "manzanera", "elbmarsch", "clydebrae", "guadalora")
 Figure = Callable[[Viewer, Filters], pl.DataFrame]
-KEPT = ("meta", "count", "reject", "run", "source_error")
+KEPT = (
+    *("meta", "count", "reject", "run", "source_error"),
+    *("finding_place", "provenance"),
+)
 
 
 @pytest.fixture(scope="module")
