@@ -16,6 +16,7 @@ from dashboard.filter_bar import switch
 from dashboard.filters import Filters
 from dashboard.pages import _output as output
 from dashboard.pages import _per_slot as per_slot
+from dashboard.rates import sees_pools
 from dashboard.shell import Page, register
 from dashboard.viewer import Viewer, current_request
 
@@ -36,13 +37,18 @@ def _option(filters: Filters, key: str, known: dict[str, str]) -> str:
     return asked if asked in known else next(iter(known))
 
 
+def _periods(viewer: Viewer) -> dict[str, str]:
+    """The periods to choose from: a pool is told by quarters, and by no month."""
+    return {k: v for k, v in PER.items() if k != "month" or not sees_pools(viewer)}
+
+
 def _today() -> date:
     return current_request().about.as_of or date.max
 
 
 def over_time(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Batches started, harvested, released and infused by period, over all sites."""
-    per = _option(filters, "per", PER)
+    per = _option(filters, "per", _periods(viewer))
     frame = queries.events(viewer, filters, by=(per, "event"))
     frame = frame.filter(pl.col("event").is_in([*EVENTS])).rename({per: "x"})
     whole = periods.filled(frame, per, ("event",), ("n",))
@@ -84,7 +90,8 @@ def _over_time_drawn(frame: pl.DataFrame) -> go.Figure:
 
 def by_site(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """One event by site and the latest periods; silence is no zero."""
-    per, event = _option(filters, "per", PER), _option(filters, "event", EVENTS)
+    per = _option(filters, "per", _periods(viewer))
+    event = _option(filters, "event", EVENTS)
     frame = queries.events(viewer, filters, by=("site", per, "event"))
     frame = frame.filter(pl.col("event") == event).rename({per: "x"})
     absent = queries.counts(viewer, filters, ("started",)).filter(
@@ -137,7 +144,7 @@ def _by_site_said(frame: pl.DataFrame) -> str:
 
 def by_pathway(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Batches started by period and pathway, over all sites."""
-    per = _option(filters, "per", PER)
+    per = _option(filters, "per", _periods(viewer))
     frame = queries.events(viewer, filters, by=(per, "pathway", "event"))
     frame = frame.filter(pl.col("event") == "started").rename({per: "x"})
     return frame.sort("pathway", "x").select(
@@ -195,10 +202,10 @@ def _by_trial_said(frame: pl.DataFrame) -> str:
     )
 
 
-def _top(_viewer: Viewer, filters: Filters) -> Component:
+def _top(viewer: Viewer, filters: Filters) -> Component:
     return html.Div(
         [
-            switch("Periods", filters, PATH, "per", [*PER.items()]),
+            switch("Periods", filters, PATH, "per", [*_periods(viewer).items()]),
             switch("Event by site and trial", filters, PATH, "event",
                    [*EVENTS.items()]),
         ]

@@ -246,3 +246,12 @@ def test_rows_of_a_matrix_are_alphabetical_and_columns_as_they_come() -> None:
     ]  # fmt: skip
     assert cells["text"].to_list() == [None, None, "5", None]
     assert cells["state"].to_list() == ["zero", "suppressed", "data", "zero"]
+
+
+def test_a_pool_is_drawn_by_quarters_and_none_is_over_before_its_end(ask: Ask) -> None:
+    public = Viewer("public")
+    with ask(public):
+        frame = throughput.over_time(public, Filters().option("per", "month"))
+        said = throughput._over_time_said(frame)
+    assert {day.month for day in frame["x"]} == {1, 4, 7, 10}
+    assert "In Q3 2026, the last period that is over" in said
