@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import dash
 from dash import dcc, html
@@ -279,7 +280,7 @@ def _offer(page: Page, request: Request, asked: Filters, path: str) -> Component
     """A wider selection, on pages whose filters choose among batches."""
     if request.about.built is None or "product" not in page.shown:
         return None
-    return offer(request.viewer, asked, path)
+    return _part(partial(offer, path), request.viewer, asked)
 
 
 def _nothing_yet(about: About) -> Component:

@@ -9,9 +9,12 @@ from dashboard.filters import LISTS, Filters
 from dashboard.viewer import Viewer
 
 
-def offer(viewer: Viewer, asked: Filters, path: str) -> Component | None:
+def offer(path: str, viewer: Viewer, asked: Filters) -> Component | None:
     """What this selection leaves out for its reader, with a link that shows more."""
-    left = queries.left_out(viewer, asked)
+    try:
+        left = queries.left_out(viewer, asked)
+    except queries.NoSnapshotError:  # Taken away since the page was begun.
+        return None
     if left is None:
         return None
     said = (

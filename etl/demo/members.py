@@ -129,7 +129,7 @@ MEMBERS = (
            "csv", "sv", stage="pre_gmp", process="cocoon"),
     Member("pujiang", "Pujiang Regional Preparation Centre", "CN", "CN-SH", 31.23,
            121.47, (*_car_t(250, 170, 15), _plain("msc-umbilical", 190, HE)), "rest",
-           "en", process="bioreactor", kind="both", nominal=1000),
+           "en", process="bioreactor", kind="both", nominal=1200),
     Member("nerviola", "Hospital Nerviola, Terapia Celular", "ES", "ES21", 43.26, -2.93,
            (*_car_t(130, 0), _plain("msc-bone-marrow", 120)), "xlsx", "es", wide=True),
     Member("lutecine", "Institut Lutécine", "FR", "FR10", 48.86, 2.35,

@@ -152,9 +152,9 @@ def test_the_regional_centre_s_nominal_capacity_and_its_use(
         if day and day - timedelta(days=day.weekday()) > since
     ]  # fmt: skip
     shown = row(_queue.nominal(lead, Filters()), "pujiang")
-    assert shown["nominal_capacity"] == 1000
+    assert shown["nominal_capacity"] == 1200
     assert shown["started"] == len(recent)
-    assert shown["share"] == pytest.approx(len(recent) / 1000)
+    assert shown["share"] == pytest.approx(len(recent) / 1200)
 
 
 def test_waiting_is_the_last_week_s_queue_at_the_rate_of_the_last_twelve(
