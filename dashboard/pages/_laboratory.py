@@ -122,17 +122,23 @@ def _clock_said(frame: pl.DataFrame) -> str:
     total = int(seen["waiting"].sum())
     if not total:
         return "No batch awaits its final certificate. Fewer is better."
-    where = seen.sort("oldest", descending=True, nulls_last=True).row(0, named=True)
+    return (
+        f"{written(total, 'count')} batches are released provisionally and await their"
+        f" final certificate{_oldest_said(seen.drop_nulls('oldest'))}. Fewer and"
+        " younger is better: their patients may have been treated."
+    )
+
+
+def _oldest_said(told: pl.DataFrame) -> str:
+    """How long the oldest has waited and where, of those of whom that is told."""
+    if told.is_empty():
+        return ""
+    where = told.sort("oldest", descending=True).row(0, named=True)
     old = where["age"] is not None and where["age"] > where["oldest"] // 2
     heard = f", but nothing was heard from it for {where['age']} days" if old else ""
     pool = where["site"] in queries.POOLS
     place = "" if pool else f" ({where['site']}{heard})"
-    return (
-        f"{written(total, 'count')} batches are released provisionally and await their"
-        f" final certificate; the oldest for {where['oldest']} days"
-        f"{place}. Fewer and younger is better: their patients may"
-        " have been treated."
-    )
+    return f"; the oldest for {where['oldest']} days{place}"
 
 
 def _clock_drawn(frame: pl.DataFrame) -> go.Figure:
