@@ -42,6 +42,7 @@ def lists_nobodys_batches(answers: Iterable[Answer], own: Collection[str]) -> No
     """A leak if the pseudonym of a batch that is not one's own stands there."""
     for answer in answers:
         told = {*PSEUDONYM.findall(answer.text)} - {*own}
+        told = {name for name in told if name not in answer.said}
         if told:
             raise LeakError(f"{answer.address} lists {len(told)} batches of others")
 

@@ -38,7 +38,7 @@ def test_a_proposal_that_may_not_be_read_is_none(guarded: Guarded, role: str) ->
         forging.addresses_tell_nothing(guarded.walk(role), which)
 
 
-@pooled
+@pytest.mark.parametrize("role", ["site", "public"])
 def test_a_page_about_others_is_the_page_about_nobody(
     guarded: Guarded, role: str
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks import leaks, walking
 from tests.attacks.conftest import BLINDED, HOSTILE, OTHER, PEOPLE, SITE, Guarded
-from tests.attacks.harvester import Walk
+from tests.attacks.harvester import Answer, Walk
 from tests.serving import ROOT
 
 everybody = pytest.mark.parametrize("role", BLINDED)
@@ -29,6 +29,14 @@ def foreign(guarded: Guarded, role: str) -> dict[str, str]:
     return {slug: name for slug, (name, _) in sites.items() if slug not in known}
 
 
+def told(guarded: Guarded, role: str) -> list[Answer]:
+    """All that a role is told, but for the trail, in which everybody's deeds stand."""
+    answers = guarded.harvest(role).answers
+    if role != "auditor":
+        return answers
+    return [a for a in answers if not re.search("audit-|/audit", a.said)]
+
+
 def test_a_walk_reaches_every_route_and_every_callback(guarded: Guarded) -> None:
     walks = [guarded.harvest(role) for role in BLINDED]
     leaving = Walk(guarded.signed_in("public"))
@@ -44,11 +52,8 @@ def test_a_walk_reaches_every_route_and_every_callback(guarded: Guarded) -> None
 
 @everybody
 def test_no_site_is_named_in_any_byte(guarded: Guarded, role: str) -> None:
-    answers = guarded.harvest(role).answers
-    assert len(answers) > 120
-    if role == "auditor":
-        # What is on record of all sites is the auditor's to read, and stands there.
-        answers = [a for a in answers if not re.search("audit-|/audit", a.said)]
+    answers = told(guarded, role)
+    assert len(answers) > 80
     leaks.names_nobody(answers, foreign(guarded, role))
 
 
@@ -56,10 +61,10 @@ def test_no_site_is_named_in_any_byte(guarded: Guarded, role: str) -> None:
 @pytest.mark.parametrize("role", [r for r in BLINDED if r != "data_manager"])
 def test_no_batch_of_others_is_listed(guarded: Guarded, role: str) -> None:
     own = guarded.batches(SITE) if role == "site" else set()
-    leaks.lists_nobodys_batches(guarded.harvest(role).answers, own)
+    leaks.lists_nobodys_batches(told(guarded, role), own)
 
 
-@everybody
+@pytest.mark.parametrize("role", ["authority", "site", "public"])
 def test_what_is_held_back_has_no_count_beside_it(guarded: Guarded, role: str) -> None:
     assert leaks.hides_what_it_says(guarded.harvest(role).answers) > 5
 
@@ -71,7 +76,7 @@ def test_no_cache_keeps_an_answer_for_others(guarded: Guarded, role: str) -> Non
 
 @everybody
 def test_no_answer_tells_of_the_machine(guarded: Guarded, role: str) -> None:
-    leaks.says_no_place(guarded.harvest(role).answers, str(guarded.folder), str(ROOT))
+    leaks.says_no_place(told(guarded, role), str(guarded.folder), str(ROOT))
 
 
 @everybody
@@ -83,19 +88,19 @@ def test_no_cell_of_an_export_is_a_formula(guarded: Guarded, role: str) -> None:
 
 def test_a_hostile_name_is_among_what_was_looked_at(guarded: Guarded) -> None:
     cells = [c for a in guarded.harvest("site").answers for c in walking.cells(a)]
-    told = [a for a in guarded.harvest("site").answers if "elsewhere.example" in a.text]
-    assert told
+    answers = guarded.harvest("site").answers
+    assert any("elsewhere.example" in answer.text for answer in answers)
     assert f"'{HOSTILE}" in cells
 
 
 def test_no_line_of_the_log_and_no_metric_names_anybody(guarded: Guarded) -> None:
     for role in BLINDED:
         guarded.harvest(role)
-    told = guarded.lines.getvalue() + guarded.metrics
-    assert "pocnet_request_seconds" in told
+    said = guarded.lines.getvalue() + guarded.metrics
+    assert "pocnet_request_seconds" in said
     sites = guarded.sites()
-    assert not re.search(rf"\b({'|'.join(sites)})\b", told)
-    assert not any(name in told for name, _ in sites.values())
-    assert not leaks.PSEUDONYM.search(told)
+    assert not re.search(rf"\b({'|'.join(sites)})\b", said)
+    assert not any(name in said for name, _ in sites.values())
+    assert not leaks.PSEUDONYM.search(said)
     # Whoever signs in is nobody's business but the trail's.
-    assert OTHER not in told and "correct horse" not in told
+    assert OTHER not in said and "correct horse" not in said
