@@ -64,9 +64,8 @@ def test_no_batch_of_others_is_listed(guarded: Guarded, role: str) -> None:
     leaks.lists_nobodys_batches(told(guarded, role), own)
 
 
-@pytest.mark.parametrize("role", ["authority", "site", "public"])
-def test_what_is_held_back_has_no_count_beside_it(guarded: Guarded, role: str) -> None:
-    assert leaks.hides_what_it_says(guarded.harvest(role).answers) > 5
+def test_what_is_held_back_has_no_count_beside_it(guarded: Guarded) -> None:
+    assert leaks.hides_what_it_says(guarded.harvest("public").answers) > 20
 
 
 @everybody
