@@ -1,5 +1,6 @@
 """A question about the counts of a rollup, in words that blocks can be held against."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -28,6 +29,12 @@ class Asked:
     days: bool = False
     rows: str | None = None
     named: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal questions: a page's own options change no count."""
+        own = (self.table, self.columns, self.by, self.counted, self.days, self.rows)
+        return (self.filters.shared.to_query(), *own, self.named)
 
     @property
     def split(self) -> str | None:

@@ -5,7 +5,7 @@ a pool, whoever's peers it is, and the network itself are told on the very same 
 How blocks are chosen, and why that is safe, stands in `dashboard.analysis.blocks`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -34,6 +34,8 @@ from dashboard.queries.snapshot import Snapshot
 
 # One site may have three quarters of what is told of a pool, and not more.
 DOMINANCE: Final = 0.75
+# Answers that one page asks for again and again, and the next reader's page too.
+_REMEMBERED: Final = 512
 Held = Mapping[Block, frozenset[Word]]
 
 
@@ -81,6 +83,17 @@ class Pattern:
         self._least, self._dominance = dict(source.rules), source.dominance
         self._kept: dict[Told, Partition] = {}
         self._words: dict[Told, tuple[Partition, Held]] = {}
+        self._answers: dict[Hashable, pl.DataFrame] = {}
+
+    def remembered(
+        self, question: Hashable, answer: Callable[[], pl.DataFrame]
+    ) -> pl.DataFrame:
+        """The answer to a question, made once: neither pattern nor counts change."""
+        if question not in self._answers:
+            for oldest in [*self._answers][: len(self._answers) - _REMEMBERED + 1]:
+                self._answers.pop(oldest, None)
+            self._answers[question] = answer()
+        return self._answers[question]
 
     @cached_property
     def _known(self) -> Flags:

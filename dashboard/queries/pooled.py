@@ -51,9 +51,13 @@ def pooled(
     """
     asked = replace(asked, named=_named(snapshot, viewer, asked))
     found = pattern(snapshot, group_of(asked.table))
-    values = found.table.values(asked.table) if asked.split else [None]
-    parts = [_of_value(found, viewer, asked, heads, value) for value in values]
-    return _grouped(pl.concat(parts, how="vertical_relaxed"), asked)
+
+    def answer() -> pl.DataFrame:
+        values = found.table.values(asked.table) if asked.split else [None]
+        parts = [_of_value(found, viewer, asked, heads, value) for value in values]
+        return _grouped(pl.concat(parts, how="vertical_relaxed"), asked)
+
+    return found.remembered((viewer, heads, asked.key), answer).clone()
 
 
 def told_cells(snapshot: Snapshot, asked: Asked) -> pl.DataFrame:
