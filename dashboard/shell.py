@@ -258,7 +258,9 @@ def _filled(path: str, asked: Filters) -> str:
 
 
 def _part(
-    make: Callable[[Viewer, Filters], Component] | None, viewer: Viewer, asked: Filters
+    make: Callable[[Viewer, Filters], Component | None] | None,
+    viewer: Viewer,
+    asked: Filters,
 ) -> Component | None:
     if make is None:
         return None
