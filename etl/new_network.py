@@ -25,6 +25,9 @@ completeness = 0.8           # a site below this share is not compared
 # What readers see of small counts: those under `threshold` are suppressed (zero is
 # shown), the others rounded to a multiple of `rounding`. lead, authority and site see
 # everything unless they have a table here too.
+# [disclosure]
+# dominance = 0.75           # the most that one site may have of what a pool is told
+
 [disclosure.public]
 threshold = 5
 rounding = 5
