@@ -28,7 +28,7 @@ class Word:
 
 def words(entries: Iterable[Entry]) -> tuple[Word, ...]:
     """What stands: each site's own words that it did not take back, oldest first."""
-    mine = [e for e in entries if e.who == f"site:{e.subject}"]
+    mine = [e for e in entries if e.own]
     back = {(e.subject, e.body.get("takes_back")) for e in mine}
     return tuple(
         Word(e.id, e.subject, str(e.body["to"]), str(e.body["alias"]), e.why, e.at)
@@ -40,6 +40,14 @@ def words(entries: Iterable[Entry]) -> tuple[Word, ...]:
 def spoken(journal: Journal) -> tuple[Word, ...]:
     """The words that stand in a journal."""
     return words(journal.read(kind=KIND))
+
+
+def unanswered(said: Iterable[Word], site: str) -> tuple[Word, ...]:
+    """The newest word of each site that wants to be named to `site` and is not yet."""
+    said = tuple(said)
+    known = named(said, site)
+    asking = {word.site: word for word in said if word.to == site}
+    return tuple(word for word in asking.values() if word.site not in known)
 
 
 def named(said: Iterable[Word], site: str) -> frozenset[str]:

@@ -44,7 +44,7 @@ class Filters:
     region: tuple[str, ...] = ()
     site: tuple[str, ...] = ()
     definition: str = "no_product"
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def values(self, key: str) -> tuple[str, ...]:
         """What list filter `key` is set to; empty means everything."""

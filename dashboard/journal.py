@@ -72,6 +72,11 @@ class Entry:
     body: Mapping[str, object]
     why: str
 
+    @property
+    def own(self) -> bool:
+        """Whether the site that it is about has written it."""
+        return self.who == f"site:{self.subject}"
+
 
 @dataclass(frozen=True)
 class Journal:

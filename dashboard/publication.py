@@ -65,7 +65,7 @@ def said_until(path: Path, built: datetime) -> tuple[Entry, ...]:
     entries = [*journal.read(kind=CHOICE), *journal.read(kind=SIGNATURE)]
     return tuple(
         sorted(
-            (e for e in entries if e.at <= built and e.who == f"site:{e.subject}"),
+            (e for e in entries if e.at <= built and e.own),
             key=lambda e: e.id,
         )
     )

@@ -216,4 +216,4 @@ _ASKED: Final[Mapping[Group, Callable[[Viewer, str], str]]] = {
 
 def _own(entries: Iterable[Entry]) -> list[Entry]:
     """The entries that their own site wrote."""
-    return [entry for entry in entries if entry.who == f"site:{entry.subject}"]
+    return [entry for entry in entries if entry.own]

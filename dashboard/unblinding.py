@@ -5,7 +5,7 @@ asked learns who asks, which is what asking offers. All of it is in the journal.
 """
 
 from dashboard import queries
-from dashboard.consents import KIND, Word, named, spoken
+from dashboard.consents import KIND, Word, spoken, unanswered
 from dashboard.declaring import declare, own_site
 from dashboard.proposals import NotWrittenError
 from dashboard.viewer import Viewer, current_request
@@ -15,10 +15,7 @@ UNKNOWN = "There is nobody here to ask, to agree with, or to take back from."
 
 def asked_of(viewer: Viewer) -> tuple[Word, ...]:
     """The newest word of each site that wants to be named to this one, unanswered."""
-    said = spoken(current_request().journal)
-    mine = named(said, viewer.site or "")
-    waiting = {w.site: w for w in said if w.to == viewer.site and w.site not in mine}
-    return tuple(waiting.values())
+    return unanswered(spoken(current_request().journal), viewer.site or "")
 
 
 def own(viewer: Viewer) -> tuple[Word, ...]:

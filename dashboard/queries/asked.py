@@ -1,8 +1,7 @@
 """A question about the counts of a rollup, in words that blocks can be held against."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
@@ -18,7 +17,8 @@ class Asked:
     """A question about counts of one rollup: which of them, of what, and by what.
 
     `days` takes the histogram of days along; `rows` is where its rows are, if not in
-    the rollup itself; `named` are sites seen by name, under a threshold, by who asks.
+    the rollup itself. Of who asks, `named` are the sites seen by name under a threshold
+    and `rule` is that threshold and what counts are rounded to.
     """
 
     filters: Filters
@@ -29,12 +29,7 @@ class Asked:
     days: bool = False
     rows: str | None = None
     named: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> Hashable:
-        """Equal for equal questions: a page's own options change no count."""
-        own = (self.table, self.columns, self.by, self.counted, self.days, self.rows)
-        return (self.filters.shared.to_query(), *own, self.named)
+    rule: tuple[int, int] = (0, 0)
 
     @property
     def split(self) -> str | None:
@@ -85,19 +80,11 @@ class Asked:
     def holds(self, since: date, until: date) -> bool:
         """Whether all days from `since` until before `until` are asked for."""
         start, end = self.filters.start, self.filters.end
-        return (not start or f"{since:%Y-%m}" >= start) and (
-            not end or f"{until:%Y-%m}" <= _next(end)
-        )
+        last = f"{until - timedelta(days=1):%Y-%m}"
+        return (not start or f"{since:%Y-%m}" >= start) and (not end or last <= end)
 
     def meets(self, since: date, until: date) -> bool:
         """Whether any of these days is asked for."""
         start, end = self.filters.start, self.filters.end
-        return (not start or f"{until:%Y-%m}" > start) and (
-            not end or f"{since:%Y-%m}" <= end
-        )
-
-
-def _next(month: str) -> str:
-    """The month after one, both like 2025-03."""
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year + number // 12}-{number % 12 + 1:02}"
+        last = f"{until - timedelta(days=1):%Y-%m}"
+        return (not start or last >= start) and (not end or f"{since:%Y-%m}" <= end)

@@ -82,8 +82,7 @@ def counts(
     `counted` leaves out validation and engineering runs and pre-GMP centres, as every
     rate does.
     """
-    where = "r.counted" if counted else "true"
-    return _sum(viewer, filters, "rollup_batch", (*columns,), (*by,), where)
+    return _sum(viewer, filters, "rollup_batch", (*columns,), (*by,), counted)
 
 
 def events(
@@ -93,9 +92,8 @@ def events(
     counted: bool = True,
 ) -> pl.DataFrame:
     """Batches started, harvested, released, infused and failed, by when it happened."""
-    where = "r.counted" if counted else "true"
     columns = ("n", "cells", "doses")
-    return _sum(viewer, filters, "rollup_event", columns, (*by,), where)
+    return _sum(viewer, filters, "rollup_event", columns, (*by,), counted)
 
 
 def failures(
@@ -119,19 +117,16 @@ def _sum(
     table: str,
     columns: tuple[str, ...],
     by: tuple[str, ...],
-    where: str = "true",
+    counted: bool = False,
 ) -> pl.DataFrame:
     snapshot = current()
-    asked = Asked(filters, table, columns, by, counted=where != "true")
-    shown = answered(snapshot, viewer, asked, where)
+    shown = answered(snapshot, viewer, Asked(filters, table, columns, by, counted))
     if by == ("site",):
         shown = _every_site(snapshot, viewer, filters, shown, table)
     return shown
 
 
-def answered(
-    snapshot: Snapshot, viewer: Viewer, asked: Asked, where: str = "true"
-) -> pl.DataFrame:
+def answered(snapshot: Snapshot, viewer: Viewer, asked: Asked) -> pl.DataFrame:
     """Groups as the viewer may see them; over all headings where `by` has no site.
 
     Sites of which a viewer may see every count are counted as asked; pools, and a total
@@ -140,7 +135,7 @@ def answered(
     whole = scope(snapshot, viewer, asked.filters, group_of(asked.table))
     free, hidden = openly(snapshot, viewer, whole)
     if not hidden.site:
-        frame = grouped(snapshot, viewer, asked, where)
+        frame = grouped(snapshot, viewer, asked)
         return disclosed(snapshot, viewer, frame, asked.columns, asked.by)
     if "site" not in asked.by:
         network = Scope(whole.site, ("network",) * len(whole.site))
@@ -149,7 +144,7 @@ def answered(
     if not free.site:
         return rows
     named = disclose(
-        snapshot, viewer, grouped(snapshot, viewer, asked, where, free), asked.columns
+        snapshot, viewer, grouped(snapshot, viewer, asked, free), asked.columns
     )
     return pl.concat([named, rows], how="diagonal_relaxed").sort(
         "site", *(b for b in asked.by if b != "site"), nulls_last=True
@@ -160,7 +155,6 @@ def grouped(
     snapshot: Snapshot,
     viewer: Viewer,
     asked: Asked,
-    where: str = "true",
     sites: Scope | None = None,
 ) -> pl.DataFrame:
     """The sums of a rollup by heading, also where `by` does not name the site.
@@ -173,6 +167,7 @@ def grouped(
     groups = ", ".join(f"{GROUPS[g]} as {g}" for g in grouped)
     sums = ", ".join(f"cast(sum(r.{c}) as bigint) as {c}" for c in asked.columns)
     condition, parameters = conditions(asked.filters)
+    where = "r.counted" if asked.counted else "true"
     behind = dict.fromkeys(("site", "product", *_BEHIND.findall(groups)))
     kept = ", ".join(f"r.{c}" for c in behind)
     whole = sites or scope(snapshot, viewer, asked.filters, group_of(asked.table))

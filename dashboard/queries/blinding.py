@@ -113,9 +113,8 @@ def named_peers(viewer: Viewer) -> dict[str, str]:
 def asking_peers(viewer: Viewer) -> dict[str, str]:
     """The sites that offered their name to this one and wait for its answer."""
     said = consents.spoken(current_request().journal)
-    offered = {word.site for word in said if word.to == viewer.site}
-    waiting = offered - consents.named(said, viewer.site or "")
-    return _names(current(), frozenset(waiting))
+    waiting = consents.unanswered(said, viewer.site or "")
+    return _names(current(), frozenset(word.site for word in waiting))
 
 
 def sharing() -> Sharing:
@@ -153,7 +152,7 @@ def _judged(snapshot: Snapshot, viewer: Viewer) -> pl.DataFrame:
     return _compared(snapshot, may.site)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _compared(snapshot: Snapshot, sites: tuple[str, ...]) -> pl.DataFrame:
     counts = snapshot.counts(
         "select site, cast(sum(no_product) as bigint) as events,"

@@ -26,7 +26,7 @@ def deviations(
     by: Sequence[str] = ("site",),
 ) -> pl.DataFrame:
     """Deviations opened, still open, and their actions: `columns` of the rollup."""
-    return _sum(viewer, filters, "rollup_deviation", (*columns,), (*by,), "r.counted")
+    return _sum(viewer, filters, "rollup_deviation", (*columns,), (*by,), True)
 
 
 def deviation_days(

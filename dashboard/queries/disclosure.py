@@ -84,9 +84,10 @@ def scope(
     kept = [
         (site, shown)
         for site, region in snapshot.members
-        if published(snapshot, viewer, site, group, heading(viewer, site, region))
+        for shown in (heading(viewer, site, region),)
+        if published(snapshot, viewer, site, group, shown)
         and (
-            (shown := heading(viewer, site, region)) in POOLS
+            shown in POOLS
             or (
                 (not filters.site or site in filters.site)
                 and (not filters.region or region in filters.region)

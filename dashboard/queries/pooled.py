@@ -49,15 +49,21 @@ def pooled(
     grouped by a period, a block's counts stand in the first period that it holds, its
     other periods are held back, and `until` is the first day after it.
     """
-    asked = replace(asked, named=_named(snapshot, viewer, asked))
+    asked = replace(
+        asked,
+        # A page's own options change no count.
+        filters=asked.filters.shared,
+        named=_named(snapshot, viewer, asked),
+        rule=audience_rule(snapshot, viewer),
+    )
     found = pattern(snapshot, group_of(asked.table))
 
     def answer() -> pl.DataFrame:
         values = found.table.values(asked.table) if asked.split else [None]
-        parts = [_of_value(found, viewer, asked, heads, value) for value in values]
+        parts = [_of_value(found, asked, heads, value) for value in values]
         return _grouped(pl.concat(parts, how="vertical_relaxed"), asked)
 
-    return found.remembered((viewer, heads, asked.key), answer).clone()
+    return found.remembered((heads, asked), answer).clone()
 
 
 def told_cells(snapshot: Snapshot, asked: Asked) -> pl.DataFrame:
@@ -83,12 +89,12 @@ def told_cells(snapshot: Snapshot, asked: Asked) -> pl.DataFrame:
 
 
 def _of_value(
-    found: Pattern, viewer: Viewer, asked: Asked, heads: Scope, value: str | None
+    found: Pattern, asked: Asked, heads: Scope, value: str | None
 ) -> pl.DataFrame:
     """By heading, block and words: the counts of those blocks that are told."""
     words = asked.group or ()
     tolds = [Told(asked.table, figure, value, words) for figure in asked.figures]
-    laid = _laid(found, viewer, asked, tolds)
+    laid = _laid(found, asked, tolds)
     held = found.held(tolds)
     cells = _cells(found, tolds[0], asked).join(laid, on=["line", "quarter"])
     by = ["site", "block", *asked.words]
@@ -116,18 +122,15 @@ def _of_value(
         .join(pl.DataFrame({"site": [*dict.fromkeys(heads.shown)]}), how="cross")
         .join(sums, on=by, how="left", nulls_equal=True, maintain_order="left")
     )  # fmt: skip
-    safe = _safe(rows, found, viewer, asked)
+    safe = _safe(rows, found, asked)
     return safe.with_columns(pl.lit(value, pl.String).alias(asked.split or "value"))
 
 
-def _laid(
-    found: Pattern, viewer: Viewer, asked: Asked, tolds: Sequence[Told]
-) -> pl.DataFrame:
-    """Every cell's block, for this viewer."""
+def _laid(found: Pattern, asked: Asked, tolds: Sequence[Told]) -> pl.DataFrame:
+    """Every cell's block, for who asks."""
     partition = found.blocks(tolds)
     if asked.named:
-        least, _ = audience_rule(found.table.snapshot, viewer)
-        partition = found.beside(tolds, asked.named, least)
+        partition = found.beside(tolds, asked.named, asked.rule[0])
     return laid_out(partition, found.table.lines.height, len(found.table.quarters))
 
 
@@ -185,9 +188,7 @@ def met(found: Pattern, laid: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     )
 
 
-def _safe(
-    rows: pl.DataFrame, found: Pattern, viewer: Viewer, asked: Asked
-) -> pl.DataFrame:
+def _safe(rows: pl.DataFrame, found: Pattern, asked: Asked) -> pl.DataFrame:
     """Counts of blocks that are told, rounded; null for all others."""
     if asked.group is None:
         rows = rows.with_columns(told=pl.lit(False))
@@ -204,7 +205,7 @@ def _safe(
         return whole.join(
             shared, on=by, how="left", nulls_equal=True, maintain_order="left"
         )
-    _, rounding = audience_rule(found.table.snapshot, viewer)
+    _, rounding = asked.rule
     return rows.with_columns(
         pl.when("told").then(rounded(c, rounding).fill_null(0)).alias(c)
         for c in asked.columns

@@ -206,7 +206,9 @@ def _in_whole_blocks(
     snapshot: Snapshot, viewer: Viewer, batches: pl.DataFrame, filters: Filters
 ) -> pl.DataFrame:
     """The batches, of a pool only those of blocks that are told as a whole."""
-    free, _ = openly(snapshot, viewer, scope(snapshot, viewer, filters))
+    free, hidden = openly(snapshot, viewer, scope(snapshot, viewer, filters))
+    if not hidden.site:
+        return batches.drop("product", "pathway", "begins")
     asked = Asked(filters, "rollup_batch", ("fails_own", "fails_own_of"), ("site",))
     cells = told_cells(snapshot, asked)
     words = ["product", "pathway", "begins"]
