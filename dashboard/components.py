@@ -98,6 +98,12 @@ def _named(text: str, kind: Kind) -> str:
             return text
 
 
+def reason_field(name: str, longest: int) -> Component:
+    """The field in which somebody says why, with the reminder that stands at each."""
+    area = dcc.Textarea(id=name, maxLength=longest, className="form-control")
+    return html.Label(["Why? Name no patient.", area], className="note-form")
+
+
 def state_tag(state: str, reason: str | None = None) -> Component:
     """The sign and word of a state, or its reason; each of the five looks different."""
     notation = STATES[state]

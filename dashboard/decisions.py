@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import dash_bootstrap_components as dbc
-from dash import Input, Output, State, callback, ctx, dcc, html
+from dash import Input, Output, State, callback, ctx, html
 from dash.development.base_component import Component
 
 from dashboard import queries
-from dashboard.components import aria
+from dashboard.components import aria, reason_field
 from dashboard.journal import Entry
 from dashboard.names import site_name
 from dashboard.viewer import Viewer, current_request
@@ -118,12 +118,7 @@ def form(viewer: Viewer) -> Component:
              _select("decide-month", "Month", months)],
             style={"display": "flex", "gap": "0.75rem", "flexWrap": "wrap"},
         ),
-        html.Label(
-            ["Why? Name no patient.",
-             dcc.Textarea(id="decide-why", maxLength=LONGEST,
-                          className="form-control")],
-            className="note-form",
-        ),
+        reason_field("decide-why", LONGEST),
         html.Div(buttons, style={"display": "flex", "gap": "0.5rem",
                                  "flexWrap": "wrap"}),
         html.Div(id="decide-said", className="note", **aria(live="polite")),

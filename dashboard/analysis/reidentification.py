@@ -26,7 +26,6 @@ Numbers = npt.NDArray[np.int64]
 # From what shows most to what shows least; each is kept where the one before leaks.
 WAYS: Final[tuple[Way, ...]] = ("bands", "z", "pool")
 STEPS: Final = ("low998", "low95", "none", "high95", "high998")
-FEWEST: Final = 5
 MORE_THAN_CHANCE: Final = 0.05
 LEAST_SPREAD: Final = 0.4
 _KNOWN_WITHIN: Final = 0.05

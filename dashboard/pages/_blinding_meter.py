@@ -3,7 +3,6 @@
 import polars as pl
 
 from dashboard import queries
-from dashboard.analysis.reidentification import FEWEST
 from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
@@ -46,8 +45,8 @@ def meter(viewer: Viewer, _filters: Filters) -> pl.DataFrame:
 def _said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return (
-            f"Fewer than {FEWEST + 1} sites are compared, so none is shown one by one."
-            " Peers are one pool."
+            f"Fewer than {queries.FEWEST_POOLED + 1} sites are compared, so none is"
+            " shown one by one. Peers are one pool."
         )
     taken, asked = frame.filter("taken"), frame.filter("asked")
     if taken.is_empty():

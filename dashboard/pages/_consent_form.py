@@ -1,11 +1,11 @@
 """A site asks an unnamed peer to be named to each other, agrees, or takes it back."""
 
 import dash_bootstrap_components as dbc
-from dash import Input, Output, State, callback, dcc, html
+from dash import Input, Output, State, callback, html
 from dash.development.base_component import Component
 
 from dashboard import queries, unblinding
-from dashboard.components import aria, written
+from dashboard.components import aria, reason_field, written
 from dashboard.proposals import LONGEST, NotWrittenError
 from dashboard.viewer import Viewer, current_request
 
@@ -27,14 +27,7 @@ def form(viewer: Viewer) -> Component:
             ],
             className="filter",
         ),
-        html.Label(
-            [
-                "Why? Name no patient.",
-                dcc.Textarea(id="consent-why", maxLength=LONGEST,
-                             className="form-control"),
-            ],
-            className="note-form",
-        ),
+        reason_field("consent-why", LONGEST),
         html.Button("Write it", id="consent-write", className="btn btn-primary btn-sm"),
         html.Div(id="consent-said", className="note", **aria(live="polite")),
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from dash import Input, Output, State, callback, dcc, html
 from dash.development.base_component import Component
 
 from dashboard import proposals
-from dashboard.components import aria, written
+from dashboard.components import aria, reason_field, written
 from dashboard.filters import Filters
 from dashboard.pages._draft_levers import from_query
 from dashboard.pages._drafting import drafting, start_name
@@ -59,9 +59,6 @@ def _form() -> list[Component]:
         )
         for key, label in _FIELDS.items()
     ]
-    area = dcc.Textarea(
-        id="propose-rationale", maxLength=LONGEST, className="form-control"
-    )
     return [
         html.H3("Save this draft as a proposal"),
         html.P(
@@ -70,7 +67,7 @@ def _form() -> list[Component]:
             className="note",
         ),
         html.Div(fields, className="proposal-fields"),
-        html.Label(["Why? Name no patient.", area], className="note-form"),
+        reason_field("propose-rationale", LONGEST),
         html.Button(
             "Save as proposal", id="propose-add", className="btn btn-primary btn-sm"
         ),

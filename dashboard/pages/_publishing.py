@@ -2,12 +2,12 @@
 
 import dash_bootstrap_components as dbc
 import polars as pl
-from dash import Input, Output, State, callback, ctx, dcc, html
+from dash import Input, Output, State, callback, ctx, html
 from dash.development.base_component import Component
 
 from dashboard import publication, queries, sign_off
 from dashboard.card import Card
-from dashboard.components import Column, aria, notice
+from dashboard.components import Column, aria, notice, reason_field
 from dashboard.filters import Filters
 from dashboard.names import some
 from dashboard.proposals import LONGEST, NotWrittenError
@@ -125,15 +125,7 @@ def form(viewer: Viewer) -> Component:
         html.Div(_chosen(viewer), id="sharing-chosen", **aria(live="polite")),
         _select("sharing-group", "Of what", GROUPS),
         _select("sharing-step", "Who sees it", STEPS),
-        html.Label(
-            [
-                "Why? Name no patient.",
-                dcc.Textarea(
-                    id="sharing-why", maxLength=LONGEST, className="form-control"
-                ),
-            ],
-            className="note-form",
-        ),
+        reason_field("sharing-why", LONGEST),
         html.Div(
             [
                 html.Button("Publish so far", id="sharing-choose",

@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 
 from dashboard import figures, queries, recalls
 from dashboard.card import Card
-from dashboard.components import Column, aria, written
+from dashboard.components import Column, aria, reason_field, written
 from dashboard.filters import Filters
 from dashboard.names import site_name, some, words
 from dashboard.proposals import LONGEST, NotWrittenError
@@ -152,14 +152,7 @@ def agreement(viewer: Viewer, lot: Lot) -> Component:
     ]
     if viewer.role == "site":
         parts += [
-            html.Label(
-                [
-                    "Why? Name no patient.",
-                    dcc.Textarea(id="recall-why", maxLength=LONGEST,
-                                 className="form-control"),
-                ],
-                className="note-form",
-            ),
+            reason_field("recall-why", LONGEST),
             html.Div(
                 [
                     html.Button("Agree to be named", id="recall-agree",

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from dashboard import queries
 from dashboard.viewer import Viewer
 from tests.dashboard.republishing import republished
-from tests.demo import LEAD, Demo
+from tests.demo import LEAD, PUBLIC, Demo
 
 COUNT = "select count(*) from fact_batch"
 
@@ -78,6 +79,27 @@ def test_what_is_remembered_is_no_other_viewers_and_no_other_snapshots(
         else:
             assert alone != first[viewer], "what is told of a pool has changed"
     assert first[chosen[0]] != first[Viewer("public")]
+
+
+def test_what_is_remembered_of_a_pool_is_rounded_as_the_rules_of_today_say(
+    demo: Demo, tmp_path: Path
+) -> None:
+    """Also where the same run was asked before, when its own rules still held."""
+    folder = tmp_path / "snapshots"
+    republished(demo, folder / "1.duckdb", {"public": {"threshold": 5}})
+    before = queries.current(folder)
+    republished(
+        demo, folder / "2.duckdb", {"public": {"threshold": 5, "rounding": 1000}}
+    )
+    ruled = replace(before, ruled_by=queries.current(folder))
+
+    def started(snapshot: queries.Snapshot) -> int:
+        with demo.asked_by(PUBLIC) as filters, queries.answering_from(snapshot):
+            return queries.counts(PUBLIC, filters, ("started",)).item(0, "started")
+
+    assert started(before) % 1000
+    assert started(ruled) % 1000 == 0
+    assert started(before) % 1000
 
 
 def test_nobody_can_change_what_is_remembered(demo: Demo) -> None:
