@@ -7,6 +7,7 @@ from dashboard.card import Card
 from dashboard.components import Column, written
 from dashboard.filters import Filters
 from dashboard.names import some
+from dashboard.queries.disclosure import FEWEST_POOLED
 from dashboard.viewer import Viewer
 
 _WORDS = {
@@ -45,7 +46,7 @@ def meter(viewer: Viewer, _filters: Filters) -> pl.DataFrame:
 def _said(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return (
-            f"Fewer than {queries.FEWEST_POOLED + 1} sites are compared, so none is"
+            f"Fewer than {FEWEST_POOLED + 1} sites are compared, so none is"
             " shown one by one. Peers are one pool."
         )
     taken, asked = frame.filter("taken"), frame.filter("asked")

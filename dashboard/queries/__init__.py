@@ -32,7 +32,7 @@ from dashboard.queries.deviations import (
     deviations,
     open_actions,
 )
-from dashboard.queries.disclosure import FEWEST_POOLED, POOLS, audience_rule
+from dashboard.queries.disclosure import POOLS, audience_rule
 from dashboard.queries.draft import COUNTS as DRAFT_COUNTS
 from dashboard.queries.draft import (
     draft_causes,
@@ -101,7 +101,6 @@ __all__ = [
     "ACTIONS",
     "OWN_SPECIFICATION",
     "DRAFT_COUNTS",
-    "FEWEST_POOLED",
     "Draft",
     "LeftOut",
     "Lot",
