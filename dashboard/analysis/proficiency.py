@@ -18,6 +18,8 @@ WARNING: Final = 2.0
 ACTION: Final = 3.0
 # An assigned value less sure than this share of the spread must not be taken as sure.
 _SURE: Final = 0.3
+# Of the whole range: no reading has as many digits.
+_ROUNDING: Final = 1e-9
 _SPECIMEN: Final = ("round", "specimen", "parameter")
 
 
@@ -40,11 +42,12 @@ def algorithm_a(values: Floats) -> Robust:
 
     From the median and the scaled median deviation, values beyond 1.5 standard
     deviations are drawn in to there and both estimates made anew, until they rest.
-    Where more than half of the values are equal, the plain standard deviation begins.
+    Where more than half of the values are equal, the plain standard deviation begins;
+    what differs by the rounding of a number alone is equal.
     """
     centre = float(np.median(values))
     spread = 1.483 * float(np.median(np.abs(values - centre)))
-    if spread == 0 and len(values) > 1:
+    if len(values) > 1 and spread <= _ROUNDING * np.ptp(values):
         spread = float(np.std(values, ddof=1))
     for _ in range(200):
         if spread == 0:
