@@ -52,6 +52,7 @@ def compared(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     return compared_by(viewer, filters, (definition.column, definition.of))
 
 
+@queries.remembered
 def compared_by(
     viewer: Viewer, filters: Filters, columns: tuple[str, str]
 ) -> pl.DataFrame:
@@ -75,6 +76,7 @@ def all_sites(filters: Filters) -> Filters:
     return replace(filters, site=(), region=())
 
 
+@queries.remembered
 def incomplete(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """The sites whose rows arrived too incompletely to be compared: `site`, `why`."""
     share, agreed = (

@@ -31,6 +31,9 @@ from etl.settings_access import SignIn
 
 # Who is being answered when the service is ended gets this long, in seconds.
 GRACE = 10
+# A process that says nothing for so long, in seconds, hangs and is replaced. Uvicorn's
+# own 5 end one that is merely busy, or still starting, and whoever it was answering.
+HUNG = 120
 # Where the first of several processes tells the others whose network it is.
 FOLDER = "POCNET_SERVED_FOLDER"
 
@@ -86,6 +89,8 @@ def side_by_side(
     assert_servable(folder, host, port, os.environ)
     log.begin()
     os.environ[FOLDER] = str(folder.resolve())
+    # Pages are thousands of tiny frames: the cores are shared by processes, not within.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     watched = monitoring.together(folder, metrics) if metrics else nullcontext()
     with watched:
         answer("dashboard.service:one_of_several", host, port, workers)
@@ -120,6 +125,7 @@ def answer(app: FastAPI | str, host: str, port: int, workers: int = 1) -> None:
         log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=HUNG,
     )
 
 

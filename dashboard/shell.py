@@ -16,7 +16,7 @@ import dash
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import card, filter_bar, filters, log
+from dashboard import card, filter_bar, filters, log, queries
 from dashboard.addresses import page_at
 from dashboard.audit import Deed
 from dashboard.components import aria, notice, written
@@ -213,6 +213,11 @@ def _main(about: About) -> Component:
 
 
 def _page(page: Page, query: dict[str, object]) -> Component:
+    with queries.answering_from_one():
+        return _made(page, query)
+
+
+def _made(page: Page, query: dict[str, object]) -> Component:
     request = current_request()
     choices = request.about.choices
     asked, sentences = filters.parse(query, choices)

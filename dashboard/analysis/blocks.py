@@ -26,6 +26,7 @@ Statistical Disclosure Control, Wiley 2012, chapter 4).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -126,6 +127,7 @@ def _related(strands: Sequence[Strand], keys: Sequence[object]) -> list[Strand]:
     return [_joined(each) for each in by_key.values()]
 
 
+@lru_cache(maxsize=256)
 def laid_out(partition: Partition, lines: int, quarters: int) -> pl.DataFrame:
     """Every cell (`line`, `quarter`) with its `strand` and its `block`.
 
@@ -200,24 +202,34 @@ def _hidden(parts: Sequence[Sequence[Test]]) -> bool:
 
 def sums(counts: Counts, strand: Strand) -> Counts:
     """Counts by block and site of a strand."""
-    along = counts[list(strand.lines)].sum(0)
-    return np.stack([along[a:b].sum(0) for a, b in strand.blocks])
+    first, last = strand.cuts[0], strand.cuts[-1]
+    along = counts[list(strand.lines), first:last].sum(0)
+    added: Counts = np.add.reduceat(along, np.subtract(strand.cuts[:-1], first))
+    return added
 
 
 def _cut(strand: Strand, tests: Sequence[Test]) -> tuple[int, ...] | None:
-    """Where to cut the strand, at cuts that it has; None if no way is safe."""
+    """Where to cut the strand, at cuts that it has; None if no way is safe.
+
+    Safe blocks make a safe whole, so where that is not, nothing is; and where all
+    pieces are safe, nothing needs to be joined.
+    """
+    parts = [(sums(counts, strand), rule) for counts, rule in tests]
+    if not all(rule.holds(part.sum(0)).all() for part, rule in parts):
+        return None
+    if all(rule.holds(part).all() for part, rule in parts):
+        return strand.cuts
     pieces = len(strand.cuts) - 1
     first, after = np.triu_indices(pieces)
     safe = np.ones(len(first), np.bool_)
-    for counts, rule in tests:
-        cumulated = np.cumsum(sums(counts, strand), 0)
+    for part, rule in parts:
+        cumulated = np.cumsum(part, 0)
         before = np.vstack([np.zeros_like(cumulated[:1]), cumulated])
         left = np.flatnonzero(safe)
         safe[left] = rule.holds(before[after[left] + 1] - before[first[left]])
     square = np.zeros((pieces, pieces), np.bool_)
     square[first, after] = safe
-    weights = sums(tests[0][0], strand).sum(1)
-    chosen = _cheapest(_minimal(square), weights, np.diff(strand.cuts))
+    chosen = _cheapest(_minimal(square), parts[0][0].sum(1), np.diff(strand.cuts))
     if chosen is None:
         return None
     return (*(strand.cuts[a] for a, _ in chosen), strand.cuts[-1])

@@ -42,9 +42,9 @@ class Rule:
         if self.fewest:
             here = (rows > 0).astype(np.int64)
             safe &= (here.sum(1)[:, None] - here @ known.T >= self.fewest).all(1)
-        for mine in self.known if self.dominance < 1 else ():
-            most = rows[:, ~mine].max(1, initial=0)
-            safe &= most <= self.dominance * (rows.sum(1) - rows[:, mine].sum(1))
+        if self.dominance < 1:
+            others = np.where(self.known, 0, rows[:, None]).max(2, initial=0)
+            safe &= (others <= self.dominance * left).all(1)
         return safe
 
     def _enough(self, rows: Counts) -> Flags:

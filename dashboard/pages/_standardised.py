@@ -40,6 +40,7 @@ _WAYS = (
 )
 
 
+@queries.remembered
 def standardised(
     viewer: Viewer, filters: Filters, columns: tuple[str, str] | None = None
 ) -> pl.DataFrame:

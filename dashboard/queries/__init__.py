@@ -68,6 +68,7 @@ from dashboard.queries.quality import (
 from dashboard.queries.quality import counts as row_counts
 from dashboard.queries.readiness import products_made, tests_run, usual_tests
 from dashboard.queries.record import batch_facts, batch_rows, corrections
+from dashboard.queries.remembered import remembered
 from dashboard.queries.replay import COUNTS as REPLAY_COUNTS
 from dashboard.queries.replay import OWN as OWN_SPECIFICATION
 from dashboard.queries.replay import Under, causes, replayed
@@ -88,6 +89,7 @@ from dashboard.queries.snapshot import (
     OtherVersionError,
     Snapshot,
     answering_from,
+    answering_from_one,
     current,
     previous,
     under_todays_rules,
@@ -115,6 +117,7 @@ __all__ = [
     "about",
     "agreement",
     "answering_from",
+    "answering_from_one",
     "asking_peers",
     "attempts",
     "audience_rule",
@@ -181,6 +184,7 @@ __all__ = [
     "recorded",
     "recall",
     "region_of",
+    "remembered",
     "rejects",
     "replayed",
     "reports",

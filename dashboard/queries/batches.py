@@ -23,6 +23,7 @@ from dashboard.queries.disclosure import (
 )
 from dashboard.queries.pooled import pooled
 from dashboard.queries.publishing import group_of
+from dashboard.queries.remembered import remembered
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -111,6 +112,7 @@ def parameters(
     return _sum(viewer, filters, "rollup_parameter", columns, (*by,))
 
 
+@remembered
 def _sum(
     viewer: Viewer,
     filters: Filters,

@@ -15,11 +15,14 @@ import polars as pl
 
 from dashboard.analysis.small_counts import Counts
 from dashboard.queries.finest import TABLES, Figure
+from dashboard.queries.memory import Memory
 from dashboard.queries.snapshot import Snapshot
 
 _LINE: Final = ("product", "pathway", "counted")
 # Rollups that say nothing of it hold lines that count, but for these pathways.
 _COUNTED: Final = "r.pathway not in ('validation', 'engineering')"
+# Readings that one page asks for again and again, and the next reader's page too.
+_REMEMBERED: Final = 256
 _SAYING: Final = ("rollup_batch", "rollup_event", "rollup_deviation")
 
 
@@ -31,6 +34,33 @@ class Told:
     figure: Figure
     value: str | None = None
     words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Finest:
+    """A reading of a rollup by cell, by what it is split by, and by words."""
+
+    table: str
+    split: str | None
+    words: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    rows: str | None
+
+    @property
+    def sql(self) -> str:
+        """One row a site, line, quarter, value and words, with the sums of columns."""
+        split = (self.split,) if self.split else ()
+        words = "".join(f"r.{word}, " for word in (*self.words, *split))
+        sums = ", ".join(
+            f"cast(coalesce(sum({sql}), 0) as bigint) as {name}"
+            for name, sql in self.columns
+        )
+        return (
+            f"select r.site, r.product, r.pathway, {counted(self.table)} as counted,"
+            " cast(date_trunc('quarter', r.month) as date) as begins,"
+            f" {words}{sums} from {self.rows or self.table} as r"
+            " group by all order by all"
+        )
 
 
 @dataclass(frozen=True)
@@ -120,21 +150,26 @@ class Cells:
         `place` is where a site is among those that publish to all, null elsewhere.
         `rows` is where they are, if not in the rollup itself.
         """
-        split = TABLES[told.table].split
-        words = ", ".join(f"r.{word}" for word in told.words)
-        sums = ", ".join(
-            f"cast(coalesce(sum({sql}), 0) as bigint) as {name}"
-            for name, sql in columns.items()
-        )
-        found = self.snapshot.counts(
-            f"select r.site, r.product, r.pathway, {counted(told.table)} as counted,"
-            " cast(date_trunc('quarter', r.month) as date) as begins,"
-            f" {words + ',' if words else ''} {sums} from {rows or told.table} as r"
-            f" where $value is null or {f'r.{split}' if split else 'null'} = $value"
-            " group by all order by all",
-            {"value": told.value},
-        )
-        return self._placed(found).drop(*_LINE, "begins")
+        split = TABLES[told.table].split if told.value is not None else None
+        asked = _Finest(told.table, split, told.words, tuple(columns.items()), rows)
+        found = self._readings.answer(asked, lambda: self._read(asked))
+        return found[told.value] if told.value in found else found[None].clear()
+
+    @cached_property
+    def _readings(self) -> Memory[Mapping[str | None, pl.DataFrame]]:
+        return Memory(_REMEMBERED)
+
+    def _read(self, asked: _Finest) -> Mapping[str | None, pl.DataFrame]:
+        """The cells of each value, and of all of them under None.
+
+        Each value is told for itself, and all are soon asked for: one reading for all.
+        """
+        whole = self._placed(self.snapshot.rows(asked.sql)).drop(*_LINE, "begins")
+        if asked.split is None:
+            return {None: whole}
+        parts = whole.partition_by(asked.split, as_dict=True, include_key=False)
+        by_value = {value: part for (value,), part in parts.items()}
+        return by_value | {None: whole.drop(asked.split)}
 
     def _placed(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Rows with a line's words, `site`, `begins`, and their places in counts."""

@@ -72,7 +72,7 @@ def agreement(
 def _rows(
     snapshot: Snapshot, sites: Sequence[str], filters: Filters, published: bool
 ) -> pl.DataFrame:
-    return snapshot.rows(
+    return snapshot.counts(
         "select c.*, st.name, st.kind, p.product_class, p.title,"
         " (c.valid_from is null or c.valid_from <= cast($day as date))"
         " and (c.valid_to is null or c.valid_to >= cast($day as date)) as current"

@@ -18,6 +18,7 @@ from dashboard.queries.batches import conditions, disclosed, grouped, summed
 from dashboard.queries.disclosure import SCOPE, Scope, disclose, openly, scope
 from dashboard.queries.pooled import pooled
 from dashboard.queries.publishing import group_of
+from dashboard.queries.remembered import remembered
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -103,6 +104,7 @@ def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     return pl.concat([mine, pools], how="diagonal_relaxed")
 
 
+@remembered
 def histogram(
     viewer: Viewer,
     filters: Filters,
@@ -173,13 +175,14 @@ def _between(
 
 def _weekly(snapshot: Snapshot, datasets: tuple[str, ...]) -> set[str]:
     """The sites that tell weeks; an older snapshot knows of none."""
-    table = snapshot.rows(
+    table = snapshot.counts(
         "select 1 from duckdb_tables()"
-        " where database_name = 'snapshot' and table_name = 'coarse'"
+        " where database_name = 'snapshot' and table_name = 'coarse'",
+        {},
     )
     if table.is_empty():
         return set()
-    told = snapshot.rows(
+    told = snapshot.counts(
         "select distinct site from coarse where list_contains($datasets, dataset)",
         {"datasets": [*datasets]},
     )

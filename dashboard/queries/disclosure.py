@@ -127,7 +127,7 @@ def headed(
     if "region" not in by or viewer.role == "site":
         return found
     regions = dict(
-        snapshot.rows("select site, coalesce(region, '-') from site").iter_rows()
+        snapshot.counts("select site, coalesce(region, '-') from site", {}).iter_rows()
     )
     shown = (
         s if s in POOLS else regions[site]

@@ -67,7 +67,7 @@ def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
     """
     snapshot = current()
     named = scope(snapshot, viewer, filters or Filters(), None).named
-    return snapshot.rows(
+    return snapshot.counts(
         "select s.*, f.last_day,"
         " date_diff('day', f.last_day, cast($day as date)) as age"
         " from site as s left join (select site, max(last_day) as last_day"

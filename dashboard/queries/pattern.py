@@ -29,6 +29,7 @@ from dashboard.publication import Group, reaches
 from dashboard.queries.cells import Cells, Told
 from dashboard.queries.disclosure import FEWEST_POOLED, pooled_least
 from dashboard.queries.finest import BATCHES, PATIENTS, QUALITY, TABLES, Figure
+from dashboard.queries.memory import Memory
 from dashboard.queries.publishing import steps
 from dashboard.queries.snapshot import Snapshot
 
@@ -70,7 +71,7 @@ def pattern(snapshot: Snapshot, group: Group) -> "Pattern":
     )
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _pattern(source: _Source) -> "Pattern":
     return Pattern(source)
 
@@ -81,19 +82,15 @@ class Pattern:
     def __init__(self, source: _Source) -> None:
         self.table = Cells(source.snapshot, source.sites)
         self._least, self._dominance = dict(source.rules), source.dominance
-        self._kept: dict[Told, Partition] = {}
-        self._words: dict[Told, tuple[Partition, Held]] = {}
-        self._answers: dict[Hashable, pl.DataFrame] = {}
+        self._kept: Memory[Partition] = Memory(_REMEMBERED)
+        self._words: Memory[tuple[Partition, Held]] = Memory(_REMEMBERED)
+        self._answers: Memory[pl.DataFrame] = Memory(_REMEMBERED)
 
     def remembered(
         self, question: Hashable, answer: Callable[[], pl.DataFrame]
     ) -> pl.DataFrame:
         """The answer to a question, made once: neither pattern nor counts change."""
-        if question not in self._answers:
-            for oldest in [*self._answers][: len(self._answers) - _REMEMBERED + 1]:
-                self._answers.pop(oldest, None)
-            self._answers[question] = answer()
-        return self._answers[question]
+        return self._answers.answer(question, answer)
 
     @cached_property
     def _known(self) -> Flags:
@@ -173,16 +170,16 @@ class Pattern:
         return coarsened(every, self._tests(Told("rollup_batch", begun)), self.kin)
 
     def _own(self, told: Told) -> Partition:
-        if told not in self._kept:
-            self._kept[told] = coarsened(self._base, self._tests(told), self.kin)
-        return self._kept[told]
+        return self._kept.answer(
+            told, lambda: coarsened(self._base, self._tests(told), self.kin)
+        )
 
     def jointly(self, told: Told) -> tuple[Partition, Held]:
         """The blocks on which a figure is told by its words, and the words that not."""
-        if told not in self._words:
-            whole = self._own(replace(told, words=()))
-            self._words[told] = jointly(whole, self._tests_by_word(told))
-        return self._words[told]
+        whole = replace(told, words=())
+        return self._words.answer(
+            told, lambda: jointly(self._own(whole), self._tests_by_word(told))
+        )
 
     def _tests_by_word(self, told: Told) -> dict[Word, list[Test]]:
         """The tests of each combination of words that there is."""

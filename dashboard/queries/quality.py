@@ -11,6 +11,7 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries.agreed import thresholds
 from dashboard.queries.disclosure import DATA, overseeing, scope
+from dashboard.queries.remembered import remembered
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -27,6 +28,7 @@ def reports(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     return _rows("report", viewer, filters, "site, dataset, period")
 
 
+@remembered
 def completeness(
     viewer: Viewer, filters: Filters, dataset: str = "batch"
 ) -> pl.DataFrame:

@@ -92,9 +92,9 @@ def causes(
     alone = tally_of(members, under.said, under.literally).cause[here]
     empty = pl.DataFrame(schema=_CAUSE)
     parts = [by_heading(chosen.clear(), empty, ("failed", "sole"))]
+    failing_it = failing_of(members, under.said, under.literally)
     for name, numbers in demanded(under.criteria).items():
-        fails = members.failing(under, numbers)[here]
-        sole = np.isin(alone, numbers)
+        fails, sole = failing_it[name][here], np.isin(alone, numbers)
         flags = pl.DataFrame({"cause": name, "failed": fails, "sole": sole})
         parts.append(by_heading(chosen, flags, ("failed", "sole")))
     return disclose(snapshot, viewer, pl.concat(parts), ("n", "failed", "sole"))
@@ -123,13 +123,15 @@ class Members:
             parts[0].asked if parts else 0,
         )
 
-    def failing(self, under: Under, numbers: list[int]) -> Flags:
-        """The batches that fail any of these of its requirements."""
-        parts = [
-            failing(self.panel.part(first, last), self.asked(site, under), numbers)
-            for site, first, last in self.spans
-        ]
-        return np.concatenate([np.zeros(0, np.bool_), *parts])
+    def failing(self, under: Under) -> Mapping[str, Flags]:
+        """The batches that fail any requirement about a thing, by what it is about."""
+        about = demanded(under.criteria)
+        fails = {name: np.zeros(self.panel.height, np.bool_) for name in about}
+        for site, first, last in self.spans:
+            theirs, asked = self.panel.part(first, last), self.asked(site, under)
+            for name, numbers in about.items():
+                fails[name][first:last] = failing(theirs, asked, numbers)
+        return fails
 
     def asked(self, site: str, under: Under) -> pl.DataFrame:
         """What a specification asks of a site: in the cells in which it counts."""
@@ -163,6 +165,15 @@ def tally_of(
     """Kept by what is asked: viewers and filters only choose from it."""
     criteria = pl.DataFrame([*said], schema=_SPECIFICATION, orient="row")
     return members.judged(Under(criteria, literally))
+
+
+@lru_cache(maxsize=_TALLIES_KEPT)
+def failing_of(
+    members: Members, said: tuple[tuple[object, ...], ...], literally: bool
+) -> Mapping[str, Flags]:
+    """Who fails what of a specification, kept as a tally is."""
+    criteria = pl.DataFrame([*said], schema=_SPECIFICATION, orient="row")
+    return members.failing(Under(criteria, literally))
 
 
 def tested(

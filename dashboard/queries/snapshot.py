@@ -7,23 +7,27 @@ DuckDB process keeps answering from the first file that it opened under a name.
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 
+from dashboard.queries.memory import Memory
 from dashboard.viewer import current_request
 from etl.contract.version import CONTRACT
 
 _KEPT = 2
 # Counts that one page asks for again and again, and the next viewer's page too.
-_REMEMBERED = 256
+_REMEMBERED = 1024
+# Figures with their tables, some tens of kilobytes each.
+_DRAWN = 512
 Bound = Mapping[str, object]
 _Frozen = tuple[str, object]
 
@@ -64,17 +68,23 @@ class Snapshot:
         Whoever asks, the sites that may be spoken of stand in the parameters, and what
         may be shown is decided afterwards, anew for every viewer.
         """
-        return self._remembered(sql, tuple(map(_frozen, parameters.items()))).clone()
+        asked = (sql, tuple(map(_frozen, parameters.items())))
+        return self._counts.answer(asked, lambda: self.rows(sql, parameters)).clone()
 
     @cached_property
-    def _remembered(self) -> Callable[[str, tuple[_Frozen, ...]], pl.DataFrame]:
-        # One memory a snapshot, so that it goes when the snapshot does.
-        def answer(sql: str, bound: tuple[_Frozen, ...]) -> pl.DataFrame:
-            return self.rows(
-                sql, {k: [*v] if isinstance(v, tuple) else v for k, v in bound}
-            )
+    def answers(self) -> Memory[pl.DataFrame]:
+        """What was answered from this snapshot under its rules, by who asked what."""
+        return Memory(_REMEMBERED)
 
-        return lru_cache(maxsize=_REMEMBERED)(answer)
+    @cached_property
+    def drawn(self) -> Memory[Any]:
+        """What pages made of such answers, by all that it was made of."""
+        return Memory(_DRAWN)
+
+    @cached_property
+    def _counts(self) -> Memory[pl.DataFrame]:
+        # One memory a snapshot, so that it goes when the snapshot does.
+        return Memory(_REMEMBERED)
 
     @cached_property
     def meta(self) -> Mapping[str, str]:
@@ -157,6 +167,18 @@ def answering_from(snapshot: Snapshot) -> Iterator[None]:
         yield
     finally:
         _instead.reset(token)
+
+
+@contextmanager
+def answering_from_one() -> Iterator[None]:
+    """Queries inside the block answer from one snapshot, also if a run publishes."""
+    try:
+        snapshot = current()
+    except NoSnapshotError:
+        yield
+        return
+    with answering_from(snapshot):
+        yield
 
 
 def _frozen(bound: tuple[str, object]) -> _Frozen:
