@@ -97,15 +97,8 @@ def _nominal_said(frame: pl.DataFrame) -> str:
 
 def coming(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Pre-GMP centres seen by name: slots to come, and their latest milestone."""
-    open_ = filters.without("from").without("to")
-    use = queries.capacity(viewer, open_, by=("site", "stage", "resource"))
+    slots = queries.slots_to_come(viewer, filters)
     here = queries.sites(viewer, filters).filter(pl.col("stage") == "pre_gmp")
-    slots = use.filter(
-        pl.col("stage") == "pre_gmp", pl.col("resource") == "slot"
-    ).select(
-        "site", (pl.col("theoretical") / pl.col("weeks")).alias("theoretical"),
-        "last_week",
-    )  # fmt: skip
     steps = queries.milestones(viewer, filters).select("site", "kind", "date")
     last = steps.sort("date").group_by("site").agg(
         pl.col("kind").last().str.replace_all("_", " ").alias("milestone"),

@@ -16,7 +16,7 @@ from dashboard.queries.blinding import (
     named_peers,
     sharing,
 )
-from dashboard.queries.capacity import capacity, losses, nominal_use, orders_waiting
+from dashboard.queries.capacity import nominal_use, slots_to_come
 from dashboard.queries.certification import certification_days, certified
 from dashboard.queries.criteria import agreement, criteria
 from dashboard.queries.days import (
@@ -40,6 +40,7 @@ from dashboard.queries.draft import (
     draft_quantiles,
     drafted,
 )
+from dashboard.queries.due import agreed_completeness, agreed_silence
 from dashboard.queries.issues import issues
 from dashboard.queries.listing import batches
 from dashboard.queries.lots import listed_lots
@@ -75,10 +76,7 @@ from dashboard.queries.replay import Under, causes, replayed
 from dashboard.queries.sequence import sequence, silent_months
 from dashboard.queries.simulation import last_year, recorded
 from dashboard.queries.slots import (
-    agreed_completeness,
-    agreed_silence,
     narrowest,
-    queue,
     queue_weekly,
     slot_starts,
     slot_use,
@@ -97,6 +95,7 @@ from dashboard.queries.snapshot import (
 from dashboard.queries.standing import Standing, standing
 from dashboard.queries.telling import Draft, limits_in_use
 from dashboard.queries.tracing import Lot, lot_asked, lots, on_the_list, recall
+from dashboard.queries.waiting import orders_waiting, queue
 from dashboard.queries.wider import LeftOut, left_out
 
 __all__ = [
@@ -129,7 +128,6 @@ __all__ = [
     "batch_rows",
     "batches",
     "behind",
-    "capacity",
     "blinded",
     "causes",
     "certification_days",
@@ -161,7 +159,6 @@ __all__ = [
     "left_out",
     "limits_in_use",
     "listed_lots",
-    "losses",
     "lot_asked",
     "lots",
     "measured",
@@ -201,6 +198,7 @@ __all__ = [
     "slot_use",
     "slots_ahead",
     "slots_lost",
+    "slots_to_come",
     "source_errors",
     "tests_run",
     "usual_tests",

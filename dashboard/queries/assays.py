@@ -13,6 +13,7 @@ import polars as pl
 from dashboard.analysis import proficiency
 from dashboard.analysis.gap import gaps
 from dashboard.filters import Filters
+from dashboard.queries.asked import Asked
 from dashboard.queries.batches import conditions
 from dashboard.queries.disclosure import (
     DATA,
@@ -23,6 +24,7 @@ from dashboard.queries.disclosure import (
     disclose,
     scope,
 )
+from dashboard.queries.pooled import told_cells
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -76,7 +78,8 @@ def measured(viewer: Viewer, filters: Filters, parameter: str) -> pl.DataFrame:
 
     One row a site and laboratory, as `gaps` gives: taken product by product. Others are
     set against even where they are not seen by name, then at least five sites of them,
-    so that none can be told from the mean; a product made by fewer is left out.
+    so that none can be told from the mean, and in whole blocks only; a product made by
+    fewer is left out.
     """
     snapshot = current()
     whole = scope(snapshot, viewer, Filters(), "criteria")
@@ -99,9 +102,14 @@ def measured(viewer: Viewer, filters: Filters, parameter: str) -> pl.DataFrame:
 def _sums(
     snapshot: Snapshot, whole: Scope, filters: Filters, parameter: str
 ) -> pl.DataFrame:
+    """Sums of what was measured; of others only in cells that are told of a pool.
+
+    A mean of others over a window less that over another would be of single batches.
+    """
     condition, bound = conditions(filters)
-    return snapshot.rows(
-        "select r.site, r.laboratory, r.product, r.unit,"
+    rows = snapshot.rows(
+        "select r.site, r.laboratory, r.product, r.pathway, r.unit,"
+        " cast(date_trunc('quarter', r.month) as date) as begins,"
         " cast(sum(r.n) as bigint) as n, cast(sum(r.censored) as bigint) as censored,"
         " sum(r.total) as total,"
         " sum(r.squares) as squares from rollup_value as r"
@@ -110,3 +118,16 @@ def _sums(
         f" and {condition} group by all order by all",
         {"every": list(whole.site), "parameter": parameter, **bound},
     )
+    if not set(whole.site) <= set(whole.named):
+        asked = Asked(filters.shared, "rollup_batch", ("started",), ("site",))
+        told = rows.join(
+            told_cells(snapshot, asked),
+            on=["product", "pathway", "begins"],
+            how="semi",
+            maintain_order="left",
+        )
+        mine = pl.col("site").is_in(whole.named)
+        rows = pl.concat([rows.filter(mine), told.filter(~mine)])
+    return rows.group_by(
+        "site", "laboratory", "product", "unit", maintain_order=True
+    ).agg(pl.col("n", "censored", "total", "squares").sum())

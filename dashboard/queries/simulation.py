@@ -174,7 +174,10 @@ def _gap(viewer: Viewer) -> pl.DataFrame:
 
 
 def _demand(viewer: Viewer, year: Filters) -> pl.DataFrame:
-    """Orders of the year by heading, product and region of the treating centre."""
+    """Orders of the year by named site, product and region of the treating centre.
+
+    Of a pool not: what it has from one region is a few patients of one or two sites.
+    """
     snapshot = current()
     answer = snapshot.rows(
         "select s.shown as site, r.product, r.region, cast(sum(r.n) as bigint)"
@@ -189,9 +192,8 @@ def _demand(viewer: Viewer, year: Filters) -> pl.DataFrame:
         },
     )
     shown = _shown(disclose(snapshot, viewer, answer, ("orders",)))
-    return shown.filter(pl.col("region") != "-").select(
-        "site", "product", "region", "orders"
-    )
+    named = ~pl.col("site").is_in([*POOLS]) & (pl.col("region") != "-")
+    return shown.filter(named).select("site", "product", "region", "orders")
 
 
 def _whole(

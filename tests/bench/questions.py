@@ -25,7 +25,7 @@ OF_BATCHES: Final = (
 _PLAIN: Final = (
     *("events", "failures", "parameters", "durations", "laboratory_days", "orders"),
     *("first_attempts", "attempts", "order_days", "orders_waiting", "awaiting_final"),
-    *("nominal_use", "capacity", "losses", "queue", "queue_weekly", "slot_use"),
+    *("nominal_use", "slots_to_come", "queue", "queue_weekly", "slot_use"),
     *("slot_starts", "slots_ahead", "slots_lost", "narrowest", "batches"),
     *("listed_lots", "lots", "sites", "milestones", "authorisations", "criteria"),
     *("completeness", "reports", "row_counts", "rejects", "findings", "issues"),

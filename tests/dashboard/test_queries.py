@@ -82,7 +82,6 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "authorisations": queries.authorisations,
     "awaiting_final": queries.awaiting_final,
     "batches": queries.batches,
-    "capacity": lambda v, f: queries.capacity(v, f, ("site", "resource", "month")),
     "completeness": queries.completeness,
     "behind": lambda v, f: [queries.behind(v, "Peer 0") or ""],
     "blinded": lambda v, f: queries.blinded(v),
@@ -122,7 +121,6 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
         v, "car-t-cd19", of_cd19().criteria
     ),
     "listed_lots": queries.listed_lots,
-    "losses": queries.losses,
     "lot_asked": lambda v, f: [lot.query for lot in queries.lot_asked(v, of_the_lot())],
     "lots": queries.lots,
     "measured": lambda v, f: queries.measured(v, f, "viability"),
@@ -158,6 +156,7 @@ ASKED: dict[str, Callable[[Viewer, Filters], Any]] = {
     "slot_use": lambda v, f: queries.slot_use(v, f, ("site", "month")),
     "slots_ahead": queries.slots_ahead,
     "slots_lost": queries.slots_lost,
+    "slots_to_come": queries.slots_to_come,
     "source_errors": queries.source_errors,
     "tests_run": queries.tests_run,
     "usual_tests": lambda v, f: queries.usual_tests(v),
@@ -184,8 +183,8 @@ COUNTED = {
 ROWS = {
     "asking_peers", "behind", "draft_quantiles", "headings", "late", "left_out",
     "limits_in_use", "lot_asked", "named_peers", "on_the_list", "published_steps",
-    "recorded", "region_of", "sequence", "silent_months", "sites", "usual_tests",
-    "weekly_sites",
+    "recorded", "region_of", "sequence", "silent_months", "sites", "slots_to_come",
+    "usual_tests", "weekly_sites",
 }  # fmt: skip
 SEES: dict[Viewer, Callable[[dict[str, Any]], bool]] = {
     LEAD: lambda site: True,
