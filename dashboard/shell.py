@@ -236,6 +236,7 @@ def _made(page: Page, query: dict[str, object]) -> Component:
             _nothing_yet(request.about) if empty else None,
             None if empty else _part(page.top, request.viewer, asked),
             _counts_only(request.about, asked),
+            notice(request.about.unseen) if request.about.unseen else None,
             _offer(page, request, asked, path),
             html.Div(
                 []

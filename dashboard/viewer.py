@@ -92,7 +92,8 @@ class About:
     """The snapshot's own facts: what the header, the footer and the filters need.
 
     `built` is None while nothing was ever published; pages then say so instead of
-    drawing empty axes. `counts_only` are the sites, of those seen by name, that send
+    drawing empty axes. `unseen` says what the viewer's audience is not shown of others,
+    by the network's rule. `counts_only` are the sites, of those seen by name, that send
     counts and no batches. `unreadable` says why what was published cannot be shown.
     """
 
@@ -103,6 +104,7 @@ class About:
     viewers: tuple[Viewer, ...] = (Viewer("lead"), Viewer("public"))
     choices: Choices = field(default_factory=Choices)
     counts_only: tuple[str, ...] = ()
+    unseen: str = ""
     unreadable: str = ""
 
 

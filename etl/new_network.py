@@ -31,6 +31,8 @@ completeness = 0.8           # a site below this share is not compared
 [disclosure.public]
 threshold = 5
 rounding = 5
+# groups = ["batches"]       # shown of others: batches, capacity, deviations, criteria
+# since = "2025-01"          # the first month that is shown of others
 
 # How a site is shown its peers one by one, unnamed; without this table, by z.
 # [blinding]

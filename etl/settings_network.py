@@ -64,15 +64,31 @@ class Audience(Strict):
     ] = 1
 
 
+class Shown(Audience):
+    """What of others one kind of reader is shown at all."""
+
+    groups: Annotated[
+        tuple[Literal["batches", "capacity", "deviations", "criteria"], ...],
+        Field(strict=False, description="Of what figures are shown; its own always."),
+    ] = ("batches", "capacity", "deviations", "criteria")
+    since: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(19|20)\d\d-(0[1-9]|1[0-2])$",
+            description="The first month that is shown, such as 2025-01.",
+        ),
+    ] = None
+
+
 class Disclosure(Strict):
     """Small-count rules by audience; only the public's are on from the start."""
 
     lead: Annotated[Audience, Field(description="The network's leads.")] = Audience()
     authority: Annotated[
-        Audience, Field(description="Authorities, each for its region.")
-    ] = Audience()
-    site: Annotated[Audience, Field(description="A site, on its peers.")] = Audience()
-    public: Annotated[Audience, Field(description="Everybody else.")] = Audience(
+        Shown, Field(description="Authorities, each for its region.")
+    ] = Shown()
+    site: Annotated[Shown, Field(description="A site, on its peers.")] = Shown()
+    public: Annotated[Shown, Field(description="Everybody else.")] = Shown(
         threshold=5, rounding=5
     )
     dominance: Annotated[

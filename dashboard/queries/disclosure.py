@@ -14,7 +14,7 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.publication import Group
 from dashboard.queries.publishing import published
-from dashboard.queries.snapshot import Snapshot
+from dashboard.queries.snapshot import Snapshot, audience
 from dashboard.viewer import Viewer
 
 DATA = "data"
@@ -25,7 +25,10 @@ NOT_APPLICABLE = "not_applicable"
 
 FEWEST_POOLED = 5
 _POOLING = ("authority", "site", "public")
-WITHHELD = "its site does not publish this, or has not signed in time"
+WITHHELD = (
+    "not shown to you: by its site's choice, for want of its signature, or by the"
+    " network's rule"
+)
 POOLS = {"peers": "Peers", "other-regions": "Other regions", "network": "Network"}
 
 
@@ -47,7 +50,11 @@ class Scope:
         return {"sites": list(self.site), "shown": list(self.shown)}
 
 
-SCOPE = "(select unnest($sites) as site, unnest($shown) as shown)"
+# With their type, since a scope may be empty.
+SCOPE = (
+    "(select unnest(cast($sites as varchar[])) as site,"
+    " unnest(cast($shown as varchar[])) as shown)"
+)
 
 
 def heading(viewer: Viewer, site: str, region: str) -> str:
@@ -251,8 +258,7 @@ def _marked(
 
 def audience_rule(snapshot: Snapshot, viewer: Viewer) -> tuple[int, int]:
     """The smallest count shown to this audience, and what counts are rounded to."""
-    rule = snapshot.rules["disclosure"].get(viewer.audience)
-    values = rule if isinstance(rule, dict) else {}
+    values = audience(snapshot.rules, viewer)
     return int(values.get("threshold", 0)), int(values.get("rounding", 0))
 
 

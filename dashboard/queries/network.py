@@ -8,11 +8,13 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
 from dashboard.queries.disclosure import POOLS, heading, overseeing, scope
+from dashboard.queries.publishing import unseen
 from dashboard.queries.snapshot import (
     NoSnapshotError,
     OtherVersionError,
     Snapshot,
     current,
+    seen_by,
 )
 from dashboard.viewer import About, Choices, Viewer
 
@@ -30,7 +32,7 @@ def about(folder: Path, viewer: Viewer) -> About:
         return About(unreadable=str(error))
     except NoSnapshotError:
         return About()
-    return _about(snapshot, viewer)
+    return _about(seen_by(snapshot, viewer), viewer)
 
 
 @lru_cache(maxsize=128)
@@ -45,6 +47,7 @@ def _about(snapshot: Snapshot, viewer: Viewer) -> About:
         viewers=_viewers(snapshot),
         choices=choices,
         counts_only=tuple(sorted(named & _counting(snapshot))),
+        unseen=unseen(snapshot, viewer),
     )
 
 

@@ -56,6 +56,7 @@ def pattern(snapshot: Snapshot, group: Group) -> "Pattern":
 
     Made of the sites that publish the group to all: no other is in any pool.
     """
+    snapshot = snapshot.all_of_it
     rules = snapshot.rules["disclosure"]
     kinds = (PATIENTS, BATCHES, QUALITY)
     strictest = {kind: pooled_least(snapshot, kind) for kind in kinds}

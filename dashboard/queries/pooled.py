@@ -52,7 +52,7 @@ def pooled(
     asked = replace(
         asked,
         # A page's own options change no count.
-        filters=asked.filters.shared,
+        filters=within(snapshot, asked.filters.shared),
         named=_named(snapshot, viewer, asked),
         rule=audience_rule(snapshot, viewer),
     )
@@ -73,6 +73,7 @@ def told_cells(snapshot: Snapshot, asked: Asked) -> pl.DataFrame:
     into a count.
     """
     found = pattern(snapshot, group_of(asked.table))
+    asked = replace(asked, filters=within(snapshot, asked.filters))
     table = found.table
     partition = found.blocks([Told(asked.table, figure) for figure in asked.figures])
     laid = laid_out(partition, table.lines.height, len(table.quarters))
@@ -88,6 +89,12 @@ def told_cells(snapshot: Snapshot, asked: Asked) -> pl.DataFrame:
     )
 
 
+def within(snapshot: Snapshot, filters: Filters) -> Filters:
+    """The filters, of no month before the first that who asks is shown."""
+    start = max(filters.start or "", snapshot.since)
+    return replace(filters, start=start or None)
+
+
 def _of_value(
     found: Pattern, asked: Asked, heads: Scope, value: str | None
 ) -> pl.DataFrame:
@@ -98,7 +105,8 @@ def _of_value(
     held = found.held(tolds)
     cells = _cells(found, tolds[0], asked).join(laid, on=["line", "quarter"])
     by = ["site", "block", *asked.words]
-    shown = pl.DataFrame({"site": heads.site, "shown": heads.shown})
+    text = {"site": pl.String, "shown": pl.String}
+    shown = pl.DataFrame({"site": heads.site, "shown": heads.shown}, schema=text)
     sums = (
         cells.join(held, on=["line", "quarter", *words], how="anti")
         .join(shown, on="site")
@@ -119,7 +127,7 @@ def _of_value(
             partly.unique().with_columns(partly=pl.lit(True)),
             on=some, how="left", nulls_equal=True, maintain_order="left",
         )
-        .join(pl.DataFrame({"site": [*dict.fromkeys(heads.shown)]}), how="cross")
+        .join(shown.select(site="shown").unique(maintain_order=True), how="cross")
         .join(sums, on=by, how="left", nulls_equal=True, maintain_order="left")
     )  # fmt: skip
     safe = _safe(rows, found, asked)

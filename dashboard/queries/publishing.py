@@ -1,8 +1,9 @@
 """Which sites publish which figures to whom, as it stands for one snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from dashboard.publication import (
     GROUPS,
@@ -14,7 +15,7 @@ from dashboard.publication import (
     said_until,
     unsigned,
 )
-from dashboard.queries.snapshot import NoSnapshotError, Snapshot, current
+from dashboard.queries.snapshot import NoSnapshotError, Snapshot, audience, current
 from dashboard.viewer import Viewer, current_request
 
 
@@ -28,9 +29,29 @@ def published(
     """
     if group is None or site == viewer.site:
         return True
+    if group not in groups(snapshot, viewer):
+        return False
     named: Step = "lead" if viewer.role == "lead" else "authority"
     step = steps(snapshot).get((site, group), "all")
     return reaches(step, named if shown == site else "all")
+
+
+def groups(snapshot: Snapshot, viewer: Viewer) -> Sequence[Group]:
+    """Of which figures of others this audience is shown anything, as was agreed."""
+    rule = audience(snapshot.rules, viewer)
+    return cast(Sequence[Group], rule.get("groups", [*GROUPS]))
+
+
+def unseen(snapshot: Snapshot, viewer: Viewer) -> str:
+    """What of others this audience is not shown, in a sentence; blank for nothing."""
+    shown = groups(snapshot, viewer)
+    hidden = [
+        f"nothing of “{words}”" for group, words in GROUPS.items() if group not in shown
+    ]
+    early = [f"nothing before {snapshot.since}"] if snapshot.since else []
+    if not (hidden or early):
+        return ""
+    return f"By the network's rule you are shown of others {', '.join(hidden + early)}."
 
 
 def group_of(table: str) -> Group:

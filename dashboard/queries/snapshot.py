@@ -20,7 +20,7 @@ import duckdb
 import polars as pl
 
 from dashboard.queries.memory import Memory
-from dashboard.viewer import current_request
+from dashboard.viewer import Viewer, current_request
 from etl.contract.version import CONTRACT
 
 _KEPT = 2
@@ -28,6 +28,9 @@ _KEPT = 2
 _REMEMBERED = 1024
 # Figures with their tables, some tens of kilobytes each.
 _DRAWN = 512
+# When a row of a table belongs: the first of these columns that it has.
+_BEGINS = ("month", "week", "started", "opened", "ordered")
+_OF_TODAY = ("order_waiting",)
 Bound = Mapping[str, object]
 _Frozen = tuple[str, object]
 
@@ -45,19 +48,28 @@ class Snapshot:
     """One published file, open for reading.
 
     An earlier one is `ruled_by` the one that readers see: what was held back since is
-    held back in it too.
+    held back in it too. To a reader who is shown nothing of others before a month
+    (`since`) it is as if that were not in it; `all_of_it` is the file as it is.
     """
 
     path: Path
     connection: duckdb.DuckDBPyConnection
     ruled_by: "Snapshot | None" = None
+    since: str = ""
+    sight: str = "snapshot.main"
+    whole: "Snapshot | None" = None
+
+    @property
+    def all_of_it(self) -> "Snapshot":
+        """The file as it is, for what is decided from all of it whoever asks."""
+        return self.whole or self
 
     def rows(
         self, sql: str, parameters: Mapping[str, object] | Sequence[object] = ()
     ) -> pl.DataFrame:
         """The answer to `sql`; a cursor each, so that threads do not wait in line."""
         with self.connection.cursor() as cursor:
-            cursor.execute("use snapshot")
+            cursor.execute(f"set search_path = '{self.sight}'")
             params = parameters if isinstance(parameters, Mapping) else [*parameters]
             answer: pl.DataFrame = cursor.sql(sql, params=params or None).pl()
             return answer
@@ -85,6 +97,11 @@ class Snapshot:
     def _counts(self) -> Memory[pl.DataFrame]:
         # One memory a snapshot, so that it goes when the snapshot does.
         return Memory(_REMEMBERED)
+
+    @cached_property
+    def sights(self) -> dict[tuple[str, str], "Snapshot"]:
+        """This snapshot as it is seen, by the first month and whose own is seen all."""
+        return {}
 
     @cached_property
     def meta(self) -> Mapping[str, str]:
@@ -131,13 +148,56 @@ def current(folder: Path | None = None) -> Snapshot:
     every call, so the first question after a run is answered from the new one.
     """
     if folder is None and (earlier := _instead.get()) is not None:
-        return earlier
+        return seen_by(earlier.all_of_it, current_request().viewer)
+    viewer = current_request().viewer if folder is None else None
     folder = folder or current_request().snapshots
     try:
         path = (folder / "current").resolve(strict=True)
     except OSError as error:
         raise NoSnapshotError(f"nothing was published in {folder.name} yet") from error
-    return _opened(path)
+    return seen_by(_opened(path), viewer) if viewer else _opened(path)
+
+
+def audience(rules: Mapping[str, Mapping[str, Any]], viewer: Viewer) -> dict[str, Any]:
+    """What the network agreed for the viewer's audience; empty for nothing."""
+    rule = rules["disclosure"].get(viewer.audience)
+    return rule if isinstance(rule, dict) else {}
+
+
+def seen_by(snapshot: Snapshot, viewer: Viewer) -> Snapshot:
+    """The snapshot as this viewer sees it: of others nothing before a first month."""
+    since = audience(snapshot.rules, viewer).get("since")
+    if not since or snapshot.since:
+        return snapshot
+    own, sights = viewer.site or "", snapshot.sights
+    with _lock:
+        if (since, own) not in sights:
+            place = f"sight_{since}_{own}_{id(snapshot)}".replace("-", "_")
+            sight = _look(snapshot, place, since, own)
+            sights[since, own] = replace(
+                snapshot, since=since, sight=sight, whole=snapshot
+            )
+        return sights[since, own]
+
+
+def _look(snapshot: Snapshot, place: str, since: str, own: str) -> str:
+    """Where tables are looked for: first among views of what is seen of them."""
+    tables = snapshot.rows(
+        "select table_name, list(column_name) filter (data_type = 'DATE' or"
+        " column_name = 'site') from duckdb_columns()"
+        " where database_name = 'snapshot' group by all order by all"
+    )
+    with snapshot.connection.cursor() as cursor:
+        cursor.execute(f"create schema if not exists memory.{place}")
+        for table, columns in tables.iter_rows():
+            begins = next((c for c in _BEGINS if c in (columns or ())), None)
+            if begins and "site" in columns and table not in _OF_TODAY:
+                cursor.execute(
+                    f"create or replace view memory.{place}.{table} as select * from"
+                    f" snapshot.main.{table} where {begins} is null or {begins} >="
+                    f" date '{since}-01' or site = '{own.replace(chr(39), '')}'"
+                )
+    return f"memory.{place},snapshot.main"
 
 
 def previous() -> Snapshot | None:
@@ -155,8 +215,9 @@ def previous() -> Snapshot | None:
         before = _opened(max(earlier, key=lambda path: int(path.stem)))
     except OtherVersionError:
         return None
-    alike = before.meta.get("metrics") == now.meta.get("metrics")
-    return replace(before, ruled_by=now) if alike else None
+    if before.meta.get("metrics") != now.meta.get("metrics"):
+        return None
+    return seen_by(replace(before, ruled_by=now), current_request().viewer)
 
 
 @contextmanager
@@ -193,10 +254,10 @@ def under_todays_rules(folder: Path) -> Iterator[Snapshot]:
 
     What is held back today is held back in every earlier run, too.
     """
-    earlier = current()
-    ruled = replace(earlier, ruled_by=current(folder))
-    with answering_from(ruled):
-        yield ruled
+    ruled = replace(current().all_of_it, ruled_by=current(folder))
+    seen = seen_by(ruled, current_request().viewer)
+    with answering_from(seen):
+        yield seen
 
 
 def _opened(path: Path) -> Snapshot:

@@ -7,6 +7,7 @@ a whole. A queue is no flow and its weeks are never summed, so each is told or i
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Final, Literal
 
 import numpy as np
@@ -97,7 +98,9 @@ def told_weeks(
     headings = {h: h for h in heads.shown} | summed | pools
     keys = pl.DataFrame({"shown": [*headings], "key": [*headings.values()]},
                         schema={"shown": pl.String, "key": pl.String})  # fmt: skip
-    return keys.join(each, on="key", maintain_order="left").select(*BLOCK)
+    since = date.fromisoformat(f"{snapshot.since or '0001-01'}-01")
+    seen = each.filter(pl.col("first") >= since)
+    return keys.join(seen, on="key", maintain_order="left").select(*BLOCK)
 
 
 class _Weeks:

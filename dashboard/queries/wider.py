@@ -11,7 +11,7 @@ from dashboard.queries.asked import LINES, Asked
 from dashboard.queries.cells import Told
 from dashboard.queries.disclosure import openly, scope
 from dashboard.queries.pattern import Pattern, pattern
-from dashboard.queries.pooled import met
+from dashboard.queries.pooled import met, within
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
@@ -36,6 +36,7 @@ def left_out(viewer: Viewer, filters: Filters) -> LeftOut | None:
     if not hidden.site:
         return None
     found = pattern(snapshot, "batches")
+    filters = within(snapshot, filters)
     here = _met(found, filters)
     told = here.filter("told").height
     if told == here.height:
