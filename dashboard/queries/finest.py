@@ -2,7 +2,8 @@
 
 A cell is a site, a line (product and pathway, counted in rates or not) and a quarter.
 Columns that are told together are one `Figure`: its `whole` must come from enough
-sites, and nothing that it `guards` may be small. Values in `split` are told each for
+sites, and nothing that it `guards` may be small; among that is what it leaves of the
+figures that it is a part of. Values in `split` are told each for
 itself; other words by which a table is grouped are told jointly.
 """
 
@@ -62,9 +63,14 @@ TABLES: Final[Mapping[str, Finest]] = {
         (
             Figure(("started",), "r.started", kind=PATIENTS),
             Figure(("in_process", "ended"), "r.started", ("r.ended", "r.in_process")),
-            Figure(("harvested",), "r.harvested"),
-            Figure(("released",), "r.released"),
-            Figure(("infused",), "r.infused", kind=PATIENTS),
+            Figure(("harvested",), "r.harvested", ("r.started - r.harvested",)),
+            Figure(("released",), "r.released", ("r.started - r.released",)),
+            Figure(
+                ("infused",),
+                "r.infused",
+                ("r.released - r.infused", "r.started - r.infused"),
+                PATIENTS,
+            ),
             Figure(
                 ("provisional", "awaiting_final"),
                 "r.provisional",
