@@ -26,8 +26,8 @@ NOT_APPLICABLE = "not_applicable"
 FEWEST_POOLED = 5
 _POOLING = ("authority", "site", "public")
 WITHHELD = (
-    "not shown to you: by its site's choice, for want of its signature, or by the"
-    " network's rule"
+    "its site does not publish this, or has not signed in time, or it is not the"
+    " network's rule to show it to you"
 )
 POOLS = {"peers": "Peers", "other-regions": "Other regions", "network": "Network"}
 
