@@ -105,7 +105,8 @@ def timed(ask: Question, repeats: int = REPEATS) -> Spent:
     while len(spent.wall) < repeats and (
         len(spent.wall) < 3 or sum(spent.wall) < 3 * SLOW
     ):
-        vars(current()).pop("_remembered", None)
+        for memory in ("answers", "_counts", "drawn"):
+            vars(current()).pop(memory, None)
         began, used = time.perf_counter(), time.process_time()
         ask()
         spent.wall.append(1000 * (time.perf_counter() - began))
