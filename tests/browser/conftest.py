@@ -60,6 +60,7 @@ class Visit:
 
     page: Page
     home: str
+    drawn: bool = True
     errors: list[str] = field(default_factory=list)
     abroad: list[str] = field(default_factory=list)
 
@@ -115,12 +116,15 @@ class Visit:
             return True
         return False
 
-    def picture(self, name: str) -> Path:
-        """A screenshot of the whole page, kept for a person to look at."""
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        path = PICTURES / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.png"
-        self.page.screenshot(path=path, full_page=True)
-        return path
+    def picture(self, name: str) -> None:
+        """Keep a screenshot of the whole page for a person to look at.
+
+        No test reads it and it takes a second, so it is left out of the short tier.
+        """
+        if self.drawn:
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+            self.page.screenshot(path=PICTURES / f"{plain}.png", full_page=True)
 
 
 # For a file at a time: while Playwright runs, no other event loop can in this thread.
@@ -140,8 +144,9 @@ class Opener:
     Pages of one look share a context, so that scripts are fetched and read once.
     """
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, drawn: bool) -> None:
         self._browser = browser
+        self._drawn = drawn
         self._contexts: dict[tuple[int, bool], BrowserContext] = {}
 
     @contextmanager
@@ -152,7 +157,7 @@ class Opener:
         if viewer:
             context.add_cookies([{"name": COOKIE, "value": viewer, "url": url}])
         page = context.new_page()
-        visit = Visit(page, urlsplit(url).netloc)
+        visit = Visit(page, urlsplit(url).netloc, self._drawn)
         page.on("console", visit.hear)
         page.on("request", visit.fetch)
         page.on("pageerror", lambda e: visit.errors.append(str(e)))
@@ -175,8 +180,8 @@ class Opener:
 
 
 @pytest.fixture(scope="module")
-def visiting(browser: Browser) -> Opener:
-    return Opener(browser)
+def visiting(browser: Browser, pytestconfig: pytest.Config) -> Opener:
+    return Opener(browser, drawn="not slow" not in pytestconfig.getoption("markexpr"))
 
 
 @pytest.fixture(scope="session")

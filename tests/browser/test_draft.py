@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Opener
+from tests.browser.test_shell import LOOKS
 
 AT = "/draft?product=car-t-cd19&base=consensus"
 SITES = "#draft-sites > .sentence"
@@ -58,8 +59,7 @@ def test_a_slide_without_a_pause_is_one_step_back(
         assert visit.errors == []
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
 def test_a_moved_draft_is_readable_at_every_width(
     dashboard: str, visiting: Opener, width: int, dark: bool
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import NamedTuple
 
 import pytest
 
@@ -29,28 +30,50 @@ PAGES = (
     "/sharing",
     "/methods",
 )
-WIDTHS = (1440, 390)
-ASKED = {
-    "nothing asked": "",
-    "everything": "?from=2021-11&to=2026-11&definition=any",
-    "one site": "?site=manzanera",
-    "no data": "?from=2001-01&to=2001-02",
-}
-# Everything fills the widest page, and nothing the narrowest as well as any. Some of
-# the looks show seldom what the others do not, and wait for the slow tier.
-LOOKS = [
-    *(("nothing asked", width) for width in WIDTHS),
-    pytest.param("one site", 1440, marks=pytest.mark.slow),
-    pytest.param("one site", 390, marks=pytest.mark.slow),
-    pytest.param("everything", 1440, marks=pytest.mark.slow),
-    ("no data", 390),
-]
-# An authority sees a part of what the lead sees and the pool that the public sees.
-VIEWERS = (
-    pytest.param("authority:ES30", marks=pytest.mark.slow),
-    "site:manzanera",
-    "public",
+# What a page is asked for; everything fills the widest page, nothing the narrowest.
+NOTHING_ASKED = ""
+EVERYTHING = "?from=2021-11&to=2026-11&definition=any"
+ONE_SITE = "?site=manzanera"
+NO_DATA = "?from=2001-01&to=2001-02"
+
+
+class Look(NamedTuple):
+    """As what, how wide and in which colours a page is seen, and asked for what."""
+
+    width: int
+    asked: str = NOTHING_ASKED
+    viewer: str = ""
+    dark: bool = False
+
+
+# A visit takes ten seconds of one core, and tests/dashboard/pages asks every card as a
+# function for each viewer and selection. So every run sees each page twice, wide and
+# light as the lead, narrow and dark as a site; without data and as the public, only
+# those with most figures, rows and notices. The slow tier sees the rest.
+ALWAYS = (Look(1440), Look(390, viewer="site:manzanera", dark=True))
+ON_A_FEW = (Look(390, NO_DATA), Look(390, viewer="public"))
+SELDOM = (
+    Look(390),
+    Look(390, viewer="site:manzanera"),
+    Look(390, viewer="authority:ES30"),
+    Look(390, ONE_SITE),
+    Look(1440, ONE_SITE),
+    Look(1440, ONE_SITE, dark=True),
+    Look(1440, EVERYTHING),
 )
+FEW = ("/", "/failures", "/harmonisation", "/quality")
+
+
+def seldom(path: str, look: Look) -> bool:
+    """Whether this look at this page waits for the slow tier."""
+    return look in SELDOM or (look in ON_A_FEW and path not in FEW)
+
+
+LOOKS = [
+    pytest.param(path, look, marks=pytest.mark.slow if seldom(path, look) else ())
+    for path in PAGES
+    for look in (*ALWAYS, *ON_A_FEW, *SELDOM)
+]
 # What a program writes where it has no value, and never a person.
 UNSAID = re.compile(r"\b(NaN|nan|None|undefined|null|inf|Infinity|True|False)\b")
 RAW = re.compile(r"\b[a-z0-9]+_[a-z0-9_]+\b")
@@ -63,39 +86,21 @@ def test_every_page_of_the_menu_is_looked_at(dashboard: str, visiting: Opener) -
         assert [link.get_attribute("href") for link in links] == [*PAGES, "/audit"]
 
 
-@pytest.mark.parametrize(("asked", "width"), LOOKS)
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_whole_whatever_is_asked_for(
-    dashboard: str, visiting: Opener, path: str, asked: str, width: int
+@pytest.mark.parametrize(("path", "look"), LOOKS, ids=str)
+def test_a_page_is_whole_and_clean_whoever_looks_and_whatever_is_asked_for(
+    dashboard: str, visiting: Opener, path: str, look: Look
 ) -> None:
-    with visiting(dashboard + path + ASKED[asked], width) as visit:
-        if asked in ("nothing asked", "one site"):
-            visit.picture(f"page{path}-{asked}-{width}")
+    address = dashboard + path + look.asked
+    with visiting(address, look.width, look.dark, look.viewer) as visit:
+        visit.picture(f"page{path}-{'-'.join(map(str, look))}")
         _is_whole(visit)
         # Asked for everything, a page is made of the same parts as asked for nothing.
-        assert asked == "everything" or visit.violations() == []
+        assert look.asked == EVERYTHING or visit.violations() == []
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_as_readable_in_the_dark(
-    dashboard: str, visiting: Opener, path: str
-) -> None:
-    with visiting(f"{dashboard}{path}?site=manzanera", dark=True) as visit:
-        visit.picture(f"page{path}-dark")
-        _is_whole(visit)
-        assert visit.violations() == []
-
-
-@pytest.mark.parametrize("viewer", VIEWERS)
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_whole_for_each_viewer(
-    dashboard: str, visiting: Opener, path: str, viewer: str
-) -> None:
-    with visiting(dashboard + path, 390, viewer=viewer) as visit:
-        _is_whole(visit)
-
-
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    "path", [pytest.param(p, marks=() if p in FEW else pytest.mark.slow) for p in PAGES]
+)
 def test_a_page_of_a_network_without_a_snapshot_says_what_to_do(
     unpublished: str, visiting: Opener, path: str
 ) -> None:

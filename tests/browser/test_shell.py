@@ -6,10 +6,16 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Opener
 
 PAGES = ["/", "/compare", "/list", "/site/bergen", "/nowhere"]
+# Colours do not depend on the width: both are seen in every run, in two of four looks.
+LOOKS = [
+    (1440, False),
+    (390, True),
+    pytest.param(1440, True, marks=pytest.mark.slow),
+    pytest.param(390, False, marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_clean_at_every_width_and_in_both_schemes(
     toy: str, visiting: Opener, path: str, width: int, dark: bool
