@@ -4,12 +4,20 @@ import pytest
 
 from connectors import _drop
 from tests.demo import Demo, made
+from tests.etl.pulling import one_paper
 from tests.serving import free_port, serving_process
 
 
 @pytest.fixture(autouse=True)
 def quiet_drops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_drop, "QUIET", 0.0)
+
+
+@pytest.fixture(scope="module")
+def short_library() -> Iterator[None]:
+    """One published paper beside the sites of a file's own small networks."""
+    with one_paper():
+        yield
 
 
 @pytest.fixture(scope="session")

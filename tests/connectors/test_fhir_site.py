@@ -21,6 +21,8 @@ from tests.connectors.fhir_made_up import put
 from tests.connectors.servers.sekmet import sekmet
 from tests.readme import blocks
 
+pytestmark = pytest.mark.usefixtures("short_library")
+
 HERE = "https://hospital-est.example"
 LOINC = "http://loinc.org"
 WRITTEN = "https://fhir.hospital-est.example"

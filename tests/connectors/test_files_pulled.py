@@ -4,6 +4,8 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from etl.network import load_network
 from etl.run import RunResult, pull
 from tests.connectors.places import Place, place
@@ -17,6 +19,8 @@ from tests.etl.drops import (
     write_network,
 )
 from tests.etl.pulling import NEW, rows
+
+pytestmark = pytest.mark.usefixtures("short_library")
 
 SECRETS = ("password", "private_key", "access_key", "secret_key")
 

@@ -16,6 +16,8 @@ from etl.collect import Window
 from tests.etl.drops import ENVIRON, write_network
 from tests.serving import free_port
 
+pytestmark = pytest.mark.usefixtures("short_library")
+
 ACCOUNT = {"MAIL_USER": "pocnet", "MAIL_PASSWORD": "s3same-0pen"}
 LINK = "https://pocnet.example.org/"
 SIGNALS = """
@@ -76,11 +78,23 @@ def answering(box: Mailbox, **options: object) -> Iterator[int]:
         server.stop()
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network after its first pull, to be copied."""
+    folder = write_network(tmp_path_factory.mktemp("before") / "network")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRON.items():
+            patch.setenv(name, value)
+        pull(folder)
+    return folder
+
+
 @pytest.fixture
-def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def network(before: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That network, of whose later pulls nobody has heard yet."""
     for name, value in (ENVIRON | ACCOUNT).items():
         monkeypatch.setenv(name, value)
-    return write_network(tmp_path / "network")
+    return Path(shutil.copytree(before, tmp_path / "network", symlinks=True))
 
 
 def ask_for_mail(network: Path, port: int, more: str = "") -> None:
@@ -105,7 +119,6 @@ def test_a_new_signal_sends_one_e_mail_with_a_link_and_no_data(
     network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     box = Mailbox()
-    pull(network)
     with answering(box) as port:
         ask_for_mail(network, port)
         fall_silent(network)
@@ -127,7 +140,6 @@ def test_a_new_signal_sends_one_e_mail_with_a_link_and_no_data(
 def test_nothing_is_sent_unless_it_is_asked_for(network: Path) -> None:
     box = Mailbox()
     with answering(box):
-        pull(network)
         fall_silent(network)
         pull(network)
     assert box.envelopes == []

@@ -16,6 +16,8 @@ from tests.etl.agents import loaded, sent, site_folder
 from tests.etl.sending import HONEST, PART, PRIVATE, STRANGE, hub, packed
 from tests.serving import serving
 
+pytestmark = pytest.mark.usefixtures("short_library")
+
 PERSON = "maria.garcia@example.org"
 
 

@@ -28,6 +28,8 @@ from tests.etl.drops import BATCHES, ENVIRON, drop
 from tests.etl.pulling import pulled
 from tests.etl.withdrawn import copied, write
 
+pytestmark = pytest.mark.usefixtures("short_library")
+
 OWN = Viewer("site", site="alpha")
 LEAD = Viewer("lead")
 FORMULA = "=1+1<b>x</b>"

@@ -1,20 +1,39 @@
 """The fixtures of tests that pull a whole network."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from etl.run import RunResult
 from tests.etl.drops import BATCHES, drop, write_network
-from tests.etl.pulling import LATER, pulled
+from tests.etl.pulling import LATER, one_paper, pulled
+
+READ_WHOLE = {
+    "test_published",
+    "test_demo_network",
+    "test_migration",
+    "test_run_killed",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_library(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One published paper beside the sites, but where the whole library is meant."""
+    if request.path.stem in READ_WHOLE:
+        yield
+    else:
+        with one_paper():
+            yield
 
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult]:
     """A network folder and what its first run came to."""
     folder = write_network(tmp_path_factory.mktemp("first") / "network")
-    return folder, pulled(folder)
+    with one_paper():
+        return folder, pulled(folder)
 
 
 @pytest.fixture
@@ -38,8 +57,9 @@ def third(
     corrected = BATCHES.format(slug="beta").replace("13/08/2026", "14/08/2026")
     corrected = corrected.replace("20/09/2026,15/10/2026", "21/09/2026,16/10/2026")
     drop(folder, "beta", {"batches.csv": corrected + LATER})
-    pulled(folder)
     back = corrected.replace("14/08/2026", "13/08/2026")
-    drop(folder, "beta", {"batches.csv": back})
-    pulled(folder)
+    with one_paper():
+        pulled(folder)
+        drop(folder, "beta", {"batches.csv": back})
+        pulled(folder)
     return folder

@@ -1,9 +1,13 @@
 """A network folder pulled in a test, and what a reader of its snapshot finds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pytest
 
+from etl import published
 from etl.collect import Window
 from etl.network import load_network
 from etl.run import RunResult, pull
@@ -12,6 +16,19 @@ from tests.etl.drops import BATCHES, ENVIRON, SITES, drop
 HEADER = BATCHES.splitlines()[0] + "\n"
 LATER = "beta-005,01/11/2026,,,HE\n"
 NEW = Window()
+
+
+@contextmanager
+def one_paper() -> Iterator[None]:
+    """In the block the library of published criteria holds but its first paper.
+
+    All of it takes longer to read than three small sites; tests/etl/test_published.py,
+    the made-up network and every process of its own read it whole.
+    """
+    paper = published.sources().head(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(published, "sources", lambda: paper)
+        yield
 
 
 def pulled(folder: Path, *sites: str, window: Window = NEW) -> RunResult:
