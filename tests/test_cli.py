@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -191,12 +192,19 @@ def test_demo_leaves_another_folder_alone(tmp_path: Path) -> None:
     assert "no demo" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of one site after its first pull, to be copied."""
+    folder = write_network(tmp_path_factory.mktemp("published") / "n", ("alpha",))
+    assert pocnet("pull", folder).returncode == 0
+    return folder
+
+
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_pull_leaves_nothing_half_done(
-    tmp_path: Path, kill: signal.Signals
+    published: Path, tmp_path: Path, kill: signal.Signals
 ) -> None:
-    folder = write_network(tmp_path / "n", ("alpha",))
-    assert pocnet("pull", folder).returncode == 0
+    folder = Path(shutil.copytree(published, tmp_path / "n", symlinks=True))
     before = os.readlink(folder / "data" / "snapshots" / "current")
     head, line = BATCHES.format(slug="alpha").splitlines()[:2]
     many = "\n".join([head, *(line.replace("001", str(n)) for n in range(400_000))])

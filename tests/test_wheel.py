@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -155,6 +156,7 @@ def test_version_is_the_wheels_and_imports_nothing_slow(
         "/assets/pocnet.js",
         "/assets/topojson/world_110m.json",
         "/api/v1/",
+        "/api/v1/cards/attention",
         "/api/v1/openapi.json",
         "/readyz",
     ],
@@ -172,6 +174,21 @@ def test_every_asset_of_the_checkout_is_in_the_wheel(dashboard: str) -> None:
         assert httpx.get(address).content == path.read_bytes(), address
 
 
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
+    with ZipFile(wheel) as packed:
+        names = {*packed.namelist()}
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("connectors", "etl", "dashboard")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert len(there) > 200
+    assert there <= names
+
+
+# With every file in it, a figure of the wheel is the figure that test_api.py asks.
+@pytest.mark.slow
 def test_every_figure_of_the_wheel_has_its_rows(dashboard: str) -> None:
     cards = httpx.get(f"{dashboard}/api/v1/").json()["cards"]
     # The first simulation after an installation is compiled before it runs.

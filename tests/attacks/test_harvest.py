@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks import leaks, walking
 from tests.attacks.conftest import BLINDED, HOSTILE, OTHER, PEOPLE, SITE, Guarded
-from tests.attacks.harvester import Answer, Walk
+from tests.attacks.harvester import CALLBACK, Answer, Walk
 from tests.serving import ROOT
 
 everybody = pytest.mark.parametrize("role", BLINDED)
@@ -66,6 +66,20 @@ def test_no_batch_of_others_is_listed(guarded: Guarded, role: str) -> None:
 
 def test_what_is_held_back_has_no_count_beside_it(guarded: Guarded) -> None:
     assert leaks.hides_what_it_says(guarded.harvest("public").answers) > 20
+
+
+def test_a_stranger_is_told_the_same_on_every_route(guarded: Guarded) -> None:
+    asked = {a.address for a in guarded.harvest("public").answers if a.method == "GET"}
+    client = guarded.stranger()
+    open_ = ("/assets/", "/sign-in/", "/healthz", "/_dash-component-suites/")
+    told = {
+        (answer.status_code, answer.text)
+        for address in asked
+        if not address.startswith(open_)
+        for answer in [client.get(address)]
+    }
+    assert told == {(401, '{"detail":"Sign in first."}')}
+    assert client.post(CALLBACK, json={}).status_code == 401
 
 
 @everybody

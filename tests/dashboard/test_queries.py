@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,21 @@ def seen(recount: Recount, viewer: Viewer) -> set[str]:
     return {slug for slug, site in recount.sites.items() if SEES[viewer](site)}
 
 
+Told = Callable[[Viewer, str], Any]
+
+
+@pytest.fixture(scope="module")
+def told(demo: Demo) -> Told:
+    """What each question answers a viewer who filters nothing; asked once."""
+
+    @cache
+    def asked(viewer: Viewer, name: str) -> Any:
+        with demo.asked_by(viewer) as filters:
+            return ASKED[name](viewer, filters)
+
+    return asked
+
+
 def words(answer: Any) -> str:
     """All that an answer says, but the pseudonyms of batches."""
     frame = pl.DataFrame({"heading": answer}) if isinstance(answer, list) else answer
@@ -212,10 +228,9 @@ def test_every_question_is_asked_here() -> None:
 @pytest.mark.parametrize("viewer", VIEWERS, ids=str)
 @pytest.mark.parametrize("name", ASKED)
 def test_nobody_is_shown_a_site_that_it_may_not_see_by_name(
-    demo: Demo, recount: Recount, name: str, viewer: Viewer
+    told: Told, recount: Recount, name: str, viewer: Viewer
 ) -> None:
-    with demo.asked_by(viewer) as filters:
-        said = words(ASKED[name](viewer, filters))
+    said = words(told(viewer, name))
     mine = seen(recount, viewer)
     # Whoever sent samples to a laboratory knows it.
     knows = mine.union(*(recount.laboratories[site] for site in mine))
@@ -234,11 +249,10 @@ ARRIVED = {
 
 @pytest.mark.parametrize("role", ["data_manager", "auditor"])
 def test_a_data_manager_and_an_auditor_are_the_public_in_all_but_their_own(
-    demo: Demo, role: Any
+    told: Told, role: Any
 ) -> None:
     def asked(viewer: Viewer, name: str) -> str:
-        with demo.asked_by(viewer) as filters:
-            return words(ASKED[name](viewer, filters))
+        return words(told(viewer, name))
 
     mine = ARRIVED if role == "data_manager" else set()
     others = {name: asked(Viewer(role), name) for name in set(ASKED) - mine}
@@ -250,10 +264,9 @@ def test_a_data_manager_and_an_auditor_are_the_public_in_all_but_their_own(
 @pytest.mark.parametrize("viewer", VIEWERS, ids=str)
 @pytest.mark.parametrize("name", sorted(set(ASKED) - ROWS))
 def test_every_row_says_its_state_and_hides_all_counts_that_it_says_it_hides(
-    demo: Demo, name: str, viewer: Viewer
+    told: Told, name: str, viewer: Viewer
 ) -> None:
-    with demo.asked_by(viewer) as filters:
-        frame = ASKED[name](viewer, filters)
+    frame = told(viewer, name)
     states = {"data", "zero", "not_reported", "suppressed", "not_applicable"}
     assert set(frame["state"]) <= states
     hidden = frame.filter(pl.col("state") == "suppressed")
@@ -380,7 +393,10 @@ def test_accounts_are_told_the_same_blocks_so_that_a_difference_is_their_own(
             assert row[column] - row[f"{column}_rest"] == mine[column].sum()
 
 
-@pytest.mark.parametrize("viewer", [PUBLIC, SITE], ids=str)
+# That a site is told of the same blocks is shown above.
+@pytest.mark.parametrize(
+    "viewer", [PUBLIC, pytest.param(SITE, marks=pytest.mark.slow)], ids=str
+)
 @pytest.mark.parametrize(
     "asked",
     [

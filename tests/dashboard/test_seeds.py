@@ -17,7 +17,7 @@ KINDS_OF_MATERIAL = 5
 
 
 @pytest.fixture(
-    scope="module", params=[10, pytest.param(200, marks=pytest.mark.slow)], ids=str
+    scope="module", params=[4, pytest.param(200, marks=pytest.mark.slow)], ids=str
 )
 def study(request: pytest.FixtureRequest) -> Study:
     """What the comparisons found in the made-up networks of so many seeds.

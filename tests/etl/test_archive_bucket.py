@@ -48,13 +48,24 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(store: ObjectStore, tmp_path: Path, environ: None) -> Path:
+def unpulled(store: ObjectStore, tmp_path: Path, environ: None) -> Path:
+    """A network that will keep its archive in a bucket."""
+    return in_a_bucket(write_network(tmp_path / "network", ("alpha", "beta")), store)
+
+
+def in_a_bucket(network: Path, store: ObjectStore) -> Path:
+    """The network, told to keep its archive in a part of the bucket of its own."""
+    file = network / "network.toml"
+    place = PLACE.format(prefix=network.parent.name, endpoint=store.url)
+    file.write_text(file.read_text() + place)
+    return network
+
+
+@pytest.fixture
+def folder(unpulled: Path) -> Path:
     """A network whose archive is a bucket, after its first run."""
-    made = write_network(tmp_path / "network", ("alpha", "beta"))
-    place = PLACE.format(prefix=tmp_path.name, endpoint=store.url)
-    (made / "network.toml").write_text((made / "network.toml").read_text() + place)
-    pull(load_network(made, ALL))
-    return made
+    pull(load_network(unpulled, ALL))
+    return unpulled
 
 
 def bucket(folder: Path) -> Archive:
@@ -109,10 +120,10 @@ def recorded_later(names: list[str]) -> set[str]:
     return {name for name in names if name.startswith("runs/00000003")}
 
 
-def test_what_is_there_is_never_written_over(
+def test_what_is_there_is_kept_and_every_kind_of_damage_is_found(
     folder: Path, store: ObjectStore, tmp_path: Path
 ) -> None:
-    archive = bucket(folder)
+    archive, prefix = bucket(folder), bucket(folder).shelf.place("").split("/", 3)[3]
     name = next(archive.shelf.names("manifests"))
     before = archive.shelf.read(name)
     other = tmp_path / "other"
@@ -120,10 +131,6 @@ def test_what_is_there_is_never_written_over(
     archive.shelf.put(name, other)
     assert archive.shelf.read(name) == before
     assert not other.exists()
-
-
-def test_every_kind_of_damage_is_found(folder: Path, store: ObjectStore) -> None:
-    archive, prefix = bucket(folder), bucket(folder).shelf.place("").split("/", 3)[3]
     objects = [*archive.shelf.names("objects")]
     manifest = next(archive.shelf.names("manifests"))
     obstore.put(raw(store), f"{prefix}{objects[0]}", b"changed")
@@ -148,20 +155,20 @@ def test_a_damaged_object_is_not_built_from(folder: Path, store: ObjectStore) ->
         rebuild(load_known(folder).network)
 
 
-def test_a_store_that_does_not_answer_is_one_clear_message(
-    folder: Path, store: ObjectStore
-) -> None:
-    file = folder / "network.toml"
+def test_a_store_that_does_not_answer_is_one_clear_message(unpulled: Path) -> None:
+    file = unpulled / "network.toml"
     file.write_text(file.read_text().replace("s3://drop", "s3://nobody"))
     with pytest.raises(PocnetError, match="no such bucket; check `address`") as told:
-        pull(load_network(folder, ALL))
+        pull(load_network(unpulled, ALL))
     assert "right-secret" not in str(told.value)
 
 
-def test_a_secret_that_is_not_set_is_named_before_anything_runs(folder: Path) -> None:
+def test_a_secret_that_is_not_set_is_named_before_anything_runs(
+    unpulled: Path,
+) -> None:
     with pytest.raises(NetworkError, match="POCNET_ARCHIVE_SECRET is not set"):
-        load_network(folder, {**ALL, "POCNET_ARCHIVE_SECRET": ""})
-    network = load_known(folder).network
+        load_network(unpulled, {**ALL, "POCNET_ARCHIVE_SECRET": ""})
+    network = load_known(unpulled).network
     with pytest.raises(ConfigError, match=r"archive\.access_key: .*ACCESS is not set"):
         archive_of(network, {})
 
@@ -221,9 +228,7 @@ def test_hosts_that_share_an_archive_go_through_each_others_runs(
 def test_a_withdrawn_batch_leaves_no_byte_in_the_bucket(
     store: ObjectStore, tmp_path: Path, environ: None
 ) -> None:
-    made = write(tmp_path / "network")
-    place = PLACE.format(prefix=tmp_path.name, endpoint=store.url)
-    (made / "network.toml").write_text((made / "network.toml").read_text() + place)
+    made = in_a_bucket(write(tmp_path / "network"), store)
     network = load_network(made, ALL)
     pull(network)
     assert GONE in held_by(bucket(made), tmp_path / "before")

@@ -40,7 +40,7 @@ class Written:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
-    world = generate(Plan(scale=0.3))
+    world = generate(Plan(scale=0.15))
     folder = tmp_path_factory.mktemp("network")
     with serve(standin_sites(world)) as address:
         write_network(world, folder, address)

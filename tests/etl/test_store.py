@@ -423,14 +423,33 @@ def windows(draw: st.DrawFn) -> Window:
     return Window(said, False, draw(KEYS), present, draw(st.booleans()))
 
 
-@settings(max_examples=40, deadline=None)
-@given(
+ORDERS = given(
     said=st.lists(windows(), min_size=1, max_size=5),
     order=st.randoms(use_true_random=False),
 )
+
+
+@settings(max_examples=15, deadline=None)
+@ORDERS
 def test_bundles_in_any_order_leave_the_same_state(
     said: list[Window], order: Random, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    converges(said, order, tmp_path_factory)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@ORDERS
+def test_many_more_bundles_in_any_order_leave_the_same_state(
+    said: list[Window], order: Random, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    converges(said, order, tmp_path_factory)
+
+
+def converges(
+    said: list[Window], order: Random, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whether they come in another order, one at a time or several, all is the same."""
     expected: dict[str, tuple[str, str]] = {}
     for window in said:
         expected = window.over(expected)

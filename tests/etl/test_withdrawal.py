@@ -286,7 +286,8 @@ def assert_forgotten(folder: Path, expected: list[tuple[object, ...]]) -> None:
     assert verify(archive(folder), applied(folder / "data/warehouse.duckdb")).whole
 
 
-@pytest.mark.parametrize("share", [0.3, 0.8])
+# Every step is killed in the slow tier; here one of those after which most is left.
+@pytest.mark.parametrize("share", [pytest.param(0.3, marks=pytest.mark.slow), 0.8])
 def test_killed_anywhere_it_is_finished_by_the_next_pull(
     before: Path, done: Path, tmp_path: Path, share: float, steps: int
 ) -> None:

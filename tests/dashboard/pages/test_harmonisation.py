@@ -241,8 +241,10 @@ def test_every_card_has_its_sentence_and_figure_for_every_viewer_and_selection(
         CD19.option("reference", "nobody"),
     )
     for viewer in (*viewers, Viewer("site", site="elbmarsch"), Viewer("public")):
+        # What is chosen tells apart only those who see much from those who see little.
+        few = viewer not in (LEAD, Viewer("public"))
         with ask(viewer):
-            for filters in chosen:
+            for filters in chosen[:1] if few else chosen:
                 assert text(page[1].top(viewer, filters))
                 for card in page[1].cards:
                     frame = card.frame(viewer, filters)

@@ -38,7 +38,8 @@ def dealt(
     return archive, shares([(r, archive.manifest(s, b)) for r, s, b in rows], tasks)
 
 
-@pytest.mark.parametrize("tasks", [1, 3, 50])
+# Fewer tasks than bundles, and more; that all are dealt is tested below.
+@pytest.mark.parametrize("tasks", [pytest.param(1, marks=pytest.mark.slow), 3, 50])
 def test_tasks_together_bring_in_what_the_warehouse_has_with_its_history(
     third: Path, past: tuple[dict[str, pl.DataFrame], list[Run]], tasks: int
 ) -> None:
