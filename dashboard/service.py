@@ -34,6 +34,9 @@ GRACE = 10
 # A process that says nothing for so long, in seconds, hangs and is replaced. Uvicorn's
 # own 5 end one that is merely busy, or still starting, and whoever it was answering.
 HUNG = 120
+# An idle connection is kept longer than proxies keep theirs (a minute): one that is
+# closed just when they use it again is an error to whoever asked.
+IDLE = 65
 # Where the first of several processes tells the others whose network it is.
 FOLDER = "POCNET_SERVED_FOLDER"
 
@@ -126,6 +129,7 @@ def answer(app: FastAPI | str, host: str, port: int, workers: int = 1) -> None:
         log_level="warning",
         timeout_graceful_shutdown=GRACE,
         timeout_worker_healthcheck=HUNG,
+        timeout_keep_alive=IDLE,
     )
 
 

@@ -67,9 +67,10 @@ def _hover(cell: dict[str, object]) -> str:
 
 def _signs(figure: go.Figure, every: list[list[dict[str, object]]]) -> None:
     """Signs over cells without a value, which a heat map leaves blank."""
-    for i, line in enumerate(every):
-        for j, cell in enumerate(line):
-            if cell and cell.get("value") is None and (words := _words(cell)):
-                figure.add_annotation(
-                    x=j, y=i, text=words, showarrow=False, font_size=12
-                )
+    signs = [
+        {"x": j, "y": i, "text": words, "showarrow": False, "font": {"size": 12}}
+        for i, line in enumerate(every)
+        for j, cell in enumerate(line)
+        if cell and cell.get("value") is None and (words := _words(cell))
+    ]
+    figure.update_layout(annotations=signs)

@@ -162,14 +162,19 @@ def _together(marks: Sequence[Row], span: int) -> list[list[Row]]:
 
 
 def _titles(figure: go.Figure, parts: Iterable[Strip], first: date) -> None:
-    for strip in parts:
-        lines = [f"<b>{cut(strip.lines[0], 46)}</b>", *strip.lines[1:]]
-        for i, line in enumerate(lines):
-            figure.add_annotation(
-                x=0, xref="paper", xanchor="left", y=strip.top - LINE * i,
-                yanchor="top", text=line, showarrow=False, borderpad=0, xshift=-38,
-                font={"size": 12 if i == 0 else 11},
-            )  # fmt: skip
+    titles = [
+        go.layout.Annotation(
+            x=0, xref="paper", xanchor="left", y=strip.top - LINE * i,
+            yanchor="top", text=line, showarrow=False, borderpad=0, xshift=-38,
+            font={"size": 12 if i == 0 else 11},
+        )
+        for strip in parts
+        for i, line in enumerate(
+            [f"<b>{cut(strip.lines[0], 46)}</b>", *strip.lines[1:]]
+        )
+    ]  # fmt: skip
+    # All at once: one by one, each would be a copy of those before.
+    figure.update_layout(annotations=[*figure.layout.annotations, *titles])
 
 
 def _years(figure: go.Figure, parts: Iterable[Strip], ends: tuple[date, date]) -> None:

@@ -163,7 +163,17 @@ def grouped(
 
     Summed by site and the columns behind the groups first, which are few; only those
     are laid out under headings. `sites` are those of the viewer's scope to be counted.
+    Where each is its own heading, all are read, and these are answered.
     """
+    whole = sites or scope(snapshot, viewer, asked.filters, group_of(asked.table))
+    if whole.shown != whole.site or "laboratory" in asked.by:
+        return _laid_out(snapshot, asked, whole)
+    every = tuple(site for site, _ in snapshot.members)
+    found = _laid_out(snapshot, asked, Scope(every, every))
+    return found.filter(pl.col("site").is_in(whole.site))
+
+
+def _laid_out(snapshot: Snapshot, asked: Asked, whole: Scope) -> pl.DataFrame:
     by = (*asked.by, *asked.day)
     grouped = tuple(dict.fromkeys(("site", *by)))
     groups = ", ".join(f"{GROUPS[g]} as {g}" for g in grouped)
@@ -172,7 +182,6 @@ def grouped(
     where = "r.counted" if asked.counted else "true"
     behind = dict.fromkeys(("site", "product", *_BEHIND.findall(groups)))
     kept = ", ".join(f"r.{c}" for c in behind)
-    whole = sites or scope(snapshot, viewer, asked.filters, group_of(asked.table))
     return snapshot.counts(
         f"with r as (select {kept}, {sums} from {asked.rows or asked.table} as r"
         " left join product as p on r.product = p.product"

@@ -53,13 +53,14 @@ def _about(snapshot: Snapshot, viewer: Viewer) -> About:
 
 def _counting(snapshot: Snapshot) -> set[str]:
     """The sites that send counts and no batches; an older snapshot knows of none."""
-    tables = snapshot.rows(
+    tables = snapshot.counts(
         "select 1 from duckdb_tables()"
-        " where database_name = 'snapshot' and table_name = 'stratum'"
+        " where database_name = 'snapshot' and table_name = 'stratum'",
+        {},
     )
     if tables.is_empty():
         return set()
-    return set(snapshot.rows("select distinct site from stratum")["site"])
+    return set(snapshot.counts("select distinct site from stratum", {})["site"])
 
 
 def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
@@ -103,9 +104,10 @@ def authorisations(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 def products() -> pl.DataFrame:
     """The network's products; the same for every viewer."""
-    return current().rows(
+    return current().counts(
         "select p.* from product as p where exists(select 1 from rollup_batch as r"
-        " where r.product = p.product) order by product"
+        " where r.product = p.product) order by product",
+        {},
     )
 
 
@@ -128,8 +130,8 @@ def _of_named(table: str, order: str, viewer: Viewer, filters: Filters) -> pl.Da
 
 def _viewers(snapshot: Snapshot) -> tuple[Viewer, ...]:
     """The fixed viewers of a network without sign-in: one of each kind and scope."""
-    members = snapshot.rows(
-        "select site, region from site where kind <> 'published' order by site"
+    members = snapshot.counts(
+        "select site, region from site where kind <> 'published' order by site", {}
     )
     regions = sorted(set(members["region"].drop_nulls()) - {"-"})
     return (
@@ -143,7 +145,9 @@ def _viewers(snapshot: Snapshot) -> tuple[Viewer, ...]:
 
 
 def _choices(snapshot: Snapshot, viewer: Viewer) -> Choices:
-    rows = snapshot.rows
+    def rows(sql: str) -> pl.DataFrame:
+        return snapshot.counts(sql, {})
+
     months = rows(
         "select distinct strftime(month, '%Y-%m') as month from rollup_batch"
         " order by month"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -86,6 +86,8 @@ class Pattern:
         self._kept: Memory[Partition] = Memory(_REMEMBERED)
         self._words: Memory[tuple[Partition, Held]] = Memory(_REMEMBERED)
         self._answers: Memory[pl.DataFrame] = Memory(_REMEMBERED)
+        # What `dashboard.queries.met` makes of it, whoever asks.
+        self.met: Memory[Any] = Memory(_REMEMBERED)
 
     def remembered(
         self, question: Hashable, answer: Callable[[], pl.DataFrame]

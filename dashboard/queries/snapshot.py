@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,8 @@ from dashboard.viewer import Viewer, current_request
 from etl.contract.version import CONTRACT
 
 _KEPT = 2
-# Counts that one page asks for again and again, and the next viewer's page too.
-_REMEMBERED = 1024
-# Figures with their tables, some tens of kilobytes each.
-_DRAWN = 512
+# Answers, and figures with their tables: some tens of kilobytes each.
+_REMEMBERED, _DRAWN = 1024, 512
 # When a row of a table belongs: the first of these columns that it has.
 _BEGINS = ("month", "week", "started", "opened", "ordered")
 _OF_TODAY = ("order_waiting",)
@@ -95,7 +93,6 @@ class Snapshot:
 
     @cached_property
     def _counts(self) -> Memory[pl.DataFrame]:
-        # One memory a snapshot, so that it goes when the snapshot does.
         return Memory(_REMEMBERED)
 
     @cached_property
@@ -217,7 +214,13 @@ def previous() -> Snapshot | None:
         return None
     if before.meta.get("metrics") != now.meta.get("metrics"):
         return None
-    return seen_by(replace(before, ruled_by=now), current_request().viewer)
+    return seen_by(_ruled(before, now.all_of_it), current_request().viewer)
+
+
+@lru_cache(maxsize=_KEPT)
+def _ruled(earlier: Snapshot, today: Snapshot) -> Snapshot:
+    # One for all who ask, so that what was answered from it is remembered with it.
+    return replace(earlier, ruled_by=today)
 
 
 @contextmanager
@@ -254,7 +257,7 @@ def under_todays_rules(folder: Path) -> Iterator[Snapshot]:
 
     What is held back today is held back in every earlier run, too.
     """
-    ruled = replace(current().all_of_it, ruled_by=current(folder))
+    ruled = _ruled(current().all_of_it, current(folder))
     seen = seen_by(ruled, current_request().viewer)
     with answering_from(seen):
         yield seen

@@ -10,8 +10,9 @@ from dashboard.filters import Filters
 from dashboard.queries.asked import LINES, Asked
 from dashboard.queries.cells import Told
 from dashboard.queries.disclosure import openly, scope
+from dashboard.queries.met import met
 from dashboard.queries.pattern import Pattern, pattern
-from dashboard.queries.pooled import met, within
+from dashboard.queries.pooled import within
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
