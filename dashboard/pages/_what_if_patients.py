@@ -154,7 +154,8 @@ def _weeks_drawn(frame: pl.DataFrame) -> go.Figure:
 
 def years(frame: pl.DataFrame) -> str:
     """The n of a figure: how many years were simulated."""
-    return f"n = {written(int(frame['years'][0]), 'count')} simulated years"
+    first, *_ = [*frame["years"], 0]
+    return f"n = {written(int(first), 'count')} simulated years"
 
 
 _PLACE = Column("site", "Patients of", "site")

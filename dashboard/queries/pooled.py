@@ -61,7 +61,8 @@ def pooled(
     def answer() -> pl.DataFrame:
         values = found.table.values(asked.table) if asked.split else [None]
         parts = [_of_value(found, asked, heads, value) for value in values]
-        return _grouped(pl.concat(parts, how="vertical_relaxed"), asked)
+        nothing = [] if parts else [_of_value(found, asked, heads, None).clear()]
+        return _grouped(pl.concat(parts + nothing, how="vertical_relaxed"), asked)
 
     return found.remembered((heads, asked), answer).clone()
 

@@ -1,5 +1,6 @@
 from collections import Counter, defaultdict
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -225,3 +226,13 @@ def test_a_site_that_reports_no_deviations_is_not_shown_as_having_none(
 
 def test_nothing_is_said_of_days_to_come(told: list[Row]) -> None:
     assert max(row["until"] for row in told) <= date(2026, 11, 16)
+
+
+def test_where_no_site_closed_anything_a_pool_has_nothing_to_tell(
+    demo: Demo, tmp_path: Path
+) -> None:
+    """A table without a row has no value of which each is told for itself."""
+    nothing = altered(demo, tmp_path, "delete from rollup_deviation_days")
+    with nothing.asked_by(PUBLIC) as filters:
+        told = queries.deviation_days(PUBLIC, filters, ("site", "closing"))
+    assert told.is_empty()

@@ -357,3 +357,8 @@ def test_sites_that_joined_late_are_closed_unstaffed_or_idle_are_drawn_or_said(
     idle = days.row(by_predicate=pl.col("site") == "guadalora", named=True)
     assert (idle["state"], idle["days"]) == ("not_applicable", None)
     assert study.model.first == date(2026, 11, 16)
+
+
+def test_where_nothing_could_be_simulated_no_year_was() -> None:
+    nothing = pl.DataFrame({"years": []}, schema={"years": pl.Int64})
+    assert _what_if_patients.years(nothing) == "n = 0 simulated years"
