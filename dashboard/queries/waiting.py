@@ -38,13 +38,18 @@ from dashboard.queries.snapshot import Snapshot, current
 from dashboard.queries.weeks import told_weeks
 from dashboard.viewer import Viewer
 
+# Of a pool silent sites are left in, as they are in its weeks: they would be what is
+# left of those.
+_CURRENT = f"(not {FREE.format(heading='d.shown')} or {HEARD})"
+
 
 def queue(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
     """Orders `waiting` in each site's last reported week, and its latest rate of use.
 
     `used` sums RECENT weeks up to the network's day, `heard` site-weeks being known.
     Silent sites add nothing: their queue of then is no queue of today. Of a pool it is
-    the queue of the newest week that is told, as it is week by week. The waiting are
+    the queue of the newest week that is told, as it is week by week, silent sites
+    included. The waiting are
     patients, so both counts are held back together.
     """
     snapshot = current()
@@ -61,9 +66,9 @@ def queue(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
         " select d.shown as site, cast(sum(case when d.week ="
         f" (case when {FREE.format(heading='d.shown')} then late.week"
         " else newest.week end)"
-        f" and {HEARD} then r.waiting end) as bigint) as waiting,"
-        f" cast(sum(case when {KNOWN} and {HEARD} then r.used end) as bigint)"
-        f" as used, count(*) filter ({KNOWN} and {HEARD}) as heard,"
+        f" and {_CURRENT} then r.waiting end) as bigint) as waiting,"
+        f" cast(sum(case when {KNOWN} and {_CURRENT} then r.used end) as bigint)"
+        f" as used, count(*) filter ({KNOWN} and {_CURRENT}) as heard,"
         f" {COVERAGE} from due as d"
         " left join capacity as r on r.site = d.site and r.week = d.week"
         " and r.resource = d.resource left join late on late.site = d.site"

@@ -175,6 +175,16 @@ def test_todays_queue_of_a_pool_is_that_of_a_week_that_is_told(weeks: Weeks) -> 
     assert all(count == 0 or count >= LEAST for count in told["waiting"])
 
 
+def test_the_recent_use_of_a_pool_is_that_of_its_weeks(weeks: Weeks) -> None:
+    """A site that has fallen silent would be the difference of the two."""
+    with weeks.demo.asked_by(weeks.viewer):
+        today = queries.queue(weeks.viewer, Filters())
+        use = queries.slot_use(weeks.viewer, Filters(), weeks=due.RECENT)
+    pool = pl.col("site") == weeks.pool
+    assert today.filter(pool)["silent"][0] > 0
+    assert today.filter(pool)["used"].to_list() == use.filter(pool)["used"].to_list()
+
+
 def test_orders_that_wait_at_few_sites_are_told_of_no_pool(weeks: Weeks) -> None:
     with weeks.demo.asked_by(weeks.viewer):
         told = queries.orders_waiting(weeks.viewer, Filters())
