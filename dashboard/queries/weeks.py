@@ -6,7 +6,7 @@ and a week. Weeks that stay small are joined into blocks, as quarters of batches
 a whole. A queue is no flow and its weeks are never summed, so each is told or is not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Final, Literal
 
@@ -154,12 +154,11 @@ class _Weeks:
         counts = np.zeros(shape, np.int64)
         rows = self._rows.filter(pl.col("site").is_in([*sites]))
         at = (
-            rows["resource"].replace_strict(_places(self._resources)),
-            rows["week"].replace_strict(_places(self._weeks)),
-            rows["site"].replace_strict(_places(pl.Series(sites))),
+            _placed(rows["resource"], self._resources),
+            _placed(rows["week"], self._weeks),
+            _placed(rows["site"], pl.Series(sites, dtype=pl.String)),
         )
-        np.add.at(counts, tuple(each.to_numpy() for each in at),
-                  rows[column].fill_null(0).cast(pl.Int64).to_numpy())  # fmt: skip
+        np.add.at(counts, at, rows[column].fill_null(0).cast(pl.Int64).to_numpy())
         return counts
 
     def _laid_out(self, partition: Partition) -> pl.DataFrame:
@@ -183,5 +182,7 @@ def _everywhere(each: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return told.select(pl.lit(_SUMMED).alias("key"), *block)
 
 
-def _places(values: pl.Series) -> Mapping[object, int]:
-    return {value: place for place, value in enumerate(values)}
+def _placed(values: pl.Series, among: pl.Series) -> Counts:
+    """The place of each value among all that there are."""
+    places = {value: place for place, value in enumerate(among)}
+    return np.array([places[value] for value in values], np.int64)

@@ -4,6 +4,7 @@ Asked of the made-up network with its slots made rare, where most weeks of a poo
 few patients of a few sites.
 """
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -189,3 +190,14 @@ def test_orders_that_wait_at_few_sites_are_told_of_no_pool(weeks: Weeks) -> None
     with weeks.demo.asked_by(weeks.viewer):
         told = queries.orders_waiting(weeks.viewer, Filters())
     assert told.filter(site=weeks.pool)["state"].to_list() == ["suppressed"]
+
+
+def test_where_no_site_reported_slots_nothing_is_told(
+    demo: Demo, tmp_path: Path
+) -> None:
+    nothing = altered(demo, tmp_path, "delete from capacity")
+    for viewer, _ in VIEWERS.values():
+        with nothing.asked_by(viewer) as filters:
+            for ask in (queries.slot_use, queries.queue, queries.slots_ahead):
+                told = ask(viewer, filters)
+                assert not {*told["state"]} & {"data", "zero"}
