@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -7,25 +6,6 @@ from connectors import _drop
 from tests.demo import Demo, made
 from tests.etl.pulling import one_paper
 from tests.serving import free_port, serving_process
-
-# Files that take a minute or more: begun first, so that none is left over at the end.
-_LONG = (
-    "etl/test_run_killed", "browser/test_pages", "faults/test_faults",
-    "dashboard/test_queries", "attacks/test_harvest", "etl/test_demo_network",
-    "etl/test_as_of", "browser/test_shell", "test_cli", "connectors/test_files_remote",
-    "browser/test_flows", "dashboard/test_recomputed", "etl/test_withdrawal",
-)  # fmt: skip
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files first; the others keep their order."""
-    tests = Path(__file__).parent
-
-    def turn(item: pytest.Item) -> int:
-        name = item.path.relative_to(tests).with_suffix("").as_posix()
-        return _LONG.index(name) if name in _LONG else len(_LONG)
-
-    items.sort(key=turn)
 
 
 @pytest.fixture(autouse=True)

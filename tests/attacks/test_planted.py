@@ -6,7 +6,7 @@ functions with which the other files attack it raise `LeakError` then.
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from dashboard.access.desk import Desk
 from dashboard.access.sessions import Sessions
 from dashboard.access.tokens import Tokens
 from dashboard.filters import Filters
-from dashboard.queries import disclosure
+from dashboard.queries import disclosure, pattern, snapshot
 from tests.attacks import forging, leaks, subtracting, walking
 from tests.attacks.conftest import OTHER, Guarded
 from tests.attacks.harvester import Walk
@@ -38,6 +38,20 @@ from tests.demo import LEAD
 
 CARDS = "/api/v1/cards/"
 caught = pytest.raises(LeakError)
+
+
+def forget() -> None:
+    """Open what was published anew: nothing of it is remembered."""
+    snapshot._open.clear()
+    pattern._pattern.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    """What was answered before would hide a leak; what is while it leaks would stay."""
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture
