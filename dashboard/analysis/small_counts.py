@@ -1,5 +1,6 @@
 """When a sum of counts may be told: of how many, and from how many sites."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 # Counts by site (last axis); the axes before are lines and quarters, or blocks.
 Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+# Sums that are looked at side by side, each as often as there are readers: a million
+# numbers, not a gigabyte, where a reader may ask for any span of some hundred weeks.
+_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +30,15 @@ class Rule:
 
     def holds(self, counts: Counts) -> Flags:
         """For each row of counts by site: whether its sum may be told."""
-        rows = counts.reshape(-1, counts.shape[-1])
+        *shape, sites = counts.shape
+        rows = counts.reshape(math.prod(shape), sites)
         safe = rows.sum(1) == 0
         asked = np.flatnonzero(~safe)
         asked = asked[self._enough(rows[asked])]
-        safe[asked] = self._shared(rows[asked])
-        whole: Flags = safe.reshape(counts.shape[:-1])
+        for begun in range(0, len(asked), _AT_ONCE):
+            some = asked[begun : begun + _AT_ONCE]
+            safe[some] = self._shared(rows[some])
+        whole: Flags = safe.reshape(shape)
         return whole
 
     def _shared(self, rows: Counts) -> Flags:

@@ -103,8 +103,8 @@ class Pattern:
         regions = [
             [place == region for place in places] for region in {*places} - {"-"}
         ]
-        alone = np.eye(len(places), dtype=np.bool_)
-        flags = np.array([*alone, *regions], np.bool_).reshape(-1, len(places))
+        each = [*np.eye(len(places), dtype=np.bool_), *regions]
+        flags = np.array(each, np.bool_).reshape(len(each), len(places))
         return np.unique(flags, axis=0)
 
     def rule(self, kind: str, whole: bool = False) -> Rule:

@@ -10,6 +10,7 @@ import pytest
 from dashboard import queries
 from dashboard.filters import Filters
 from dashboard.viewer import Viewer
+from tests.dashboard.pages.altered import altered
 from tests.dashboard.republishing import republished
 from tests.demo import LEAD, PUBLIC, Demo
 
@@ -118,3 +119,21 @@ def test_a_page_says_what_the_network_does_not_show(demo: Demo, tmp_path: Path) 
         f" corrective actions”, nothing before {SINCE}."
     )
     assert queries.about(shown, SITE).unseen == ""
+
+
+def test_where_nobody_signed_in_time_no_figure_of_others_is_told_or_fails(
+    demo: Demo, tmp_path: Path
+) -> None:
+    """Then no site is in any pool, not even in one of which nothing is told."""
+    rule = '{"sign_off": {"effect": "withhold", "deadline_days": 28}}'
+    unsigned = altered(
+        demo,
+        tmp_path,
+        f"update meta set value = json_merge_patch(value, '{rule}')"
+        " where key = 'config'",
+    )
+    waiting = (queries.queue, queries.orders_waiting, queries.slots_ahead)
+    for viewer in (SITE, AUTHORITY, PUBLIC):
+        with unsigned.asked_by(viewer) as filters:
+            for ask in (*ASKED.values(), *waiting):
+                assert told_of(ask(viewer, filters)) <= {viewer.site}
