@@ -50,13 +50,12 @@ def slots_ahead(
     """
     snapshot = current()
     first = monday(snapshot.as_of)
-    place = "d.shown" if {"site", "region"} & {*by} else "'network'"
     week = ", d.week" if "week" in by else ""
     booked = f"{_HEARD} r.booked end"
     heads = headed(snapshot, viewer, filters, by, "capacity")
     asked = Asked(by, "slot", RECENT, "bookings")
     answer = snapshot.rows(
-        f"{_DUE} select {place} as site{week},"
+        f"{_DUE} select {asked.place} as site{week},"
         f" sum(case when {booked} is not null then r.staffed end) as staffed,"
         f" sum({booked}) as booked, count({booked}) as reported,"
         " count(*) filter (d.told) as expected, count(distinct d.site) as sites,"

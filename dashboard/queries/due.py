@@ -19,7 +19,7 @@ from dashboard.queries.disclosure import (
 from dashboard.queries.finest import PERIODS
 from dashboard.queries.pooled import HELD_BACK
 from dashboard.queries.snapshot import Snapshot, current
-from dashboard.queries.weeks import BLOCK, Told, told_weeks, unhidden
+from dashboard.queries.weeks import BLOCK, Weekly, told_weeks, unhidden
 from dashboard.viewer import Viewer
 
 WEEKS = 52
@@ -81,18 +81,25 @@ COVERAGE = (
 class Asked:
     """By what slots are summed, of which resource, and as what a pool is told them.
 
-    What is nobody's treatment is told of every week (None).
+    What is nobody's treatment is told of every week (`told` None); what is asked of
+    some products only (`partly`) of none.
     """
 
     by: Sequence[str]
     resource: str | None
     weeks: int
-    told: Told | None = None
+    told: Weekly | None = None
+    partly: bool = False
 
     @property
     def in_all(self) -> bool:
         """Whether all headings are summed to one."""
         return not {"site", "region"} & {*self.by}
+
+    @property
+    def place(self) -> str:
+        """The heading that a row belongs to, as SQL."""
+        return "'network'" if self.in_all else "d.shown"
 
     @property
     def period(self) -> str | None:
@@ -101,16 +108,12 @@ class Asked:
 
 
 def telling(
-    snapshot: Snapshot,
-    viewer: Viewer,
-    heads: Scope,
-    asked: Asked,
-    nothing: bool = False,
+    snapshot: Snapshot, viewer: Viewer, heads: Scope, asked: Asked
 ) -> dict[str, Any]:
     """As parameters: which headings are told every week, and which weeks all others."""
     free = unhidden(snapshot, viewer, heads) if asked.told else None
     told = pl.DataFrame(schema=BLOCK)
-    if asked.told and free is not None and not nothing:
+    if asked.told and free is not None and not asked.partly:
         told = told_weeks(snapshot, viewer, asked.told, heads, asked.in_all)
     return {
         "open": free is None,

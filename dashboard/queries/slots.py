@@ -86,7 +86,8 @@ def slot_starts(
     starts = (
         f"cast(sum(case when {KNOWN} then coalesce(e.n, 0) end) as bigint) as starts"
     )
-    asked = Asked(by, "slot", weeks, "starts")
+    some = filters.product or filters.product_class or filters.pathway
+    asked = Asked(by, "slot", weeks, "starts", partly=bool(some))
     return _weekly(
         viewer, filters, asked, f"{_SUMS}, {starts}", join, ("starts",), parameters
     ).drop("used", "booked")
@@ -168,11 +169,9 @@ def _weekly(
 ) -> pl.DataFrame:
     snapshot = current()
     keys = [g for g in asked.by if g not in ("site", "region")]
-    place = "'network'" if asked.in_all else "d.shown"
-    groups = [f"{place} as site"]
+    groups = [f"{asked.place} as site"]
     groups += [f"{_GROUPS[g]} as {g}" for g in keys]
     heads = headed(snapshot, viewer, filters, asked.by, "capacity")
-    chosen = filters.product or filters.product_class or filters.pathway
     answer = snapshot.counts(
         f"{DUE} select {', '.join(groups)}, {sums}, {COVERAGE}"
         " from due as d left join capacity as r on r.site = d.site"
@@ -181,13 +180,10 @@ def _weekly(
         {
             **heads.parameters,
             **window(snapshot, filters, asked.weeks),
-            **telling(
-                snapshot, viewer, heads, asked,
-                nothing=asked.told == "starts" and bool(chosen),
-            ),
+            **telling(snapshot, viewer, heads, asked),
             **(parameters or {}),
             "period": asked.period,
         },
-    )  # fmt: skip
+    )
     beside = [c for c in _BESIDE if c in answer.columns]
     return disclosed(snapshot, viewer, answer, counts, beside)

@@ -144,15 +144,19 @@ def current(folder: Path | None = None) -> Snapshot:
     Raises NoSnapshotError while nothing was published. The file is looked up again at
     every call, so the first question after a run is answered from the new one.
     """
-    if folder is None and (earlier := _instead.get()) is not None:
-        return seen_by(earlier.all_of_it, current_request().viewer)
-    viewer = current_request().viewer if folder is None else None
-    folder = folder or current_request().snapshots
+    if folder is not None:
+        return _published(folder)
+    request, instead = current_request(), _instead.get()
+    whole = instead.all_of_it if instead else _published(request.snapshots)
+    return seen_by(whole, request.viewer)
+
+
+def _published(folder: Path) -> Snapshot:
     try:
         path = (folder / "current").resolve(strict=True)
     except OSError as error:
         raise NoSnapshotError(f"nothing was published in {folder.name} yet") from error
-    return seen_by(_opened(path), viewer) if viewer else _opened(path)
+    return _opened(path)
 
 
 def audience(rules: Mapping[str, Mapping[str, Any]], viewer: Viewer) -> dict[str, Any]:
@@ -169,32 +173,31 @@ def seen_by(snapshot: Snapshot, viewer: Viewer) -> Snapshot:
     own, sights = viewer.site or "", snapshot.sights
     with _lock:
         if (since, own) not in sights:
-            place = f"sight_{since}_{own}_{id(snapshot)}".replace("-", "_")
-            sight = _look(snapshot, place, since, own)
+            place = f"memory.sight_{id(snapshot)}_{len(sights)}"
+            _look(snapshot, place, since, own)
             sights[since, own] = replace(
-                snapshot, since=since, sight=sight, whole=snapshot
+                snapshot, since=since, sight=f"{place},{snapshot.sight}", whole=snapshot
             )
         return sights[since, own]
 
 
-def _look(snapshot: Snapshot, place: str, since: str, own: str) -> str:
-    """Where tables are looked for: first among views of what is seen of them."""
+def _look(snapshot: Snapshot, place: str, since: str, own: str) -> None:
+    """Make views, in a place of their own, of what is seen of tables with a time."""
     tables = snapshot.rows(
         "select table_name, list(column_name) filter (data_type = 'DATE' or"
         " column_name = 'site') from duckdb_columns()"
         " where database_name = 'snapshot' group by all order by all"
     )
     with snapshot.connection.cursor() as cursor:
-        cursor.execute(f"create schema if not exists memory.{place}")
+        cursor.execute(f"create schema if not exists {place}")
         for table, columns in tables.iter_rows():
             begins = next((c for c in _BEGINS if c in (columns or ())), None)
             if begins and "site" in columns and table not in _OF_TODAY:
                 cursor.execute(
-                    f"create or replace view memory.{place}.{table} as select * from"
-                    f" snapshot.main.{table} where {begins} is null or {begins} >="
-                    f" date '{since}-01' or site = '{own.replace(chr(39), '')}'"
+                    f"create or replace view {place}.{table} as select * from"
+                    f" {snapshot.sight}.{table} where {begins} is null or {begins} >="
+                    f" date '{since}-01' or site = {_quoted(own)}"
                 )
-    return f"memory.{place},snapshot.main"
 
 
 def previous() -> Snapshot | None:
@@ -277,10 +280,14 @@ def _opened(path: Path) -> Snapshot:
 
 def _attach(path: Path) -> Snapshot:
     connection = duckdb.connect(":memory:")
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"attach '{quoted}' as snapshot (read_only)")
+    connection.execute(f"attach {_quoted(str(path))} as snapshot (read_only)")
     connection.execute("set enable_external_access = false")
     return Snapshot(path, connection)
+
+
+def _quoted(text: str) -> str:
+    """A text as SQL, where no parameter can be."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _assert_of_this_version(snapshot: Snapshot) -> None:

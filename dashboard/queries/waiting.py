@@ -11,10 +11,8 @@ from dashboard.filters import Filters
 from dashboard.queries.disclosure import (
     POOLS,
     SCOPE,
-    SUPPRESSED,
     Scope,
     audience_rule,
-    disclose,
     headed,
     parted,
     withheld,
@@ -33,7 +31,6 @@ from dashboard.queries.due import (
 )
 from dashboard.queries.finest import PATIENTS
 from dashboard.queries.pattern import pattern
-from dashboard.queries.pooled import HELD_BACK
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.queries.weeks import told_weeks
 from dashboard.viewer import Viewer
@@ -116,17 +113,15 @@ def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.Dat
             "day": snapshot.as_of,
         },
     )
-    shown = disclose(snapshot, viewer, answer, ("waiting",), ("oldest",))
     # The oldest of a pool is one patient's wait.
     pool = pl.col("site").is_in([*POOLS])
-    shown = shown.with_columns(pl.when(~pool).then("oldest").alias("oldest"))
-    if viewer.role != "lead" and not _pool_is_safe(snapshot):
-        told = pl.when(~pool)
-        shown = shown.with_columns(
-            told.then("waiting").alias("waiting"),
-            told.then("state").otherwise(pl.lit(SUPPRESSED)).alias("state"),
-            told.then("reason").otherwise(pl.lit(HELD_BACK)).alias("reason"),
-        )
+    untold = pool & pl.lit(not _pool_is_safe(snapshot))
+    answer = answer.with_columns(
+        pl.when(~untold).then("waiting").alias("waiting"),
+        pl.when(~pool).then("oldest").alias("oldest"),
+        untold.cast(pl.Int64).alias("untold"),
+    )
+    shown = disclosed(snapshot, viewer, answer, ("waiting",), ("oldest",))
     if by == "site" or audience_rule(snapshot, viewer)[0] <= 1:
         return shown
     over = parted(snapshot, viewer, orders_waiting(viewer, filters), (by,))

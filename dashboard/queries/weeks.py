@@ -6,7 +6,7 @@ and a week. Weeks that stay small are joined into blocks, as quarters of batches
 a whole. A queue is no flow and its weeks are never summed, so each is told or is not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final, Literal
 
@@ -29,16 +29,16 @@ from dashboard.queries.pattern import Pattern, pattern
 from dashboard.queries.snapshot import Snapshot
 from dashboard.viewer import Viewer
 
-Told = Literal["slots", "starts", "queue", "bookings"]
+Weekly = Literal["slots", "starts", "queue", "bookings"]
 
-# What is looked at of each: the first needs sites enough, the others no small count.
-_COUNTS: Final[dict[Told, tuple[str, ...]]] = {
-    "slots": ("used", "booked"),
+# What is looked at of each: some need sites enough, the others are no small count.
+_TESTED: Final[Mapping[Weekly, Mapping[str, bool]]] = {
+    "slots": {"used": True, "booked": False},
     # What a site started in weeks of which it reported no slots is a count, too: all
     # that it started is told elsewhere.
-    "starts": ("starts", "unreported"),
-    "queue": ("waiting",),
-    "bookings": ("ahead",),
+    "starts": {"used": True, "booked": False, "starts": True, "unreported": False},
+    "queue": {"waiting": True},
+    "bookings": {"ahead": True},
 }
 # The weeks of a pool, and those of a sum over several headings.
 _POOL, _SUMMED = "", "+"
@@ -76,7 +76,7 @@ def unhidden(snapshot: Snapshot, viewer: Viewer, heads: Scope) -> list[str] | No
 
 
 def told_weeks(
-    snapshot: Snapshot, viewer: Viewer, figure: Told, heads: Scope, in_all: bool
+    snapshot: Snapshot, viewer: Viewer, figure: Weekly, heads: Scope, in_all: bool
 ) -> pl.DataFrame:
     """Every week that is told of a heading: shown, resource, week, `first`, `until`.
 
@@ -106,7 +106,7 @@ def told_weeks(
 class _Weeks:
     """The cells of slots: counts by resource, week and site."""
 
-    def __init__(self, found: Pattern, figure: Told) -> None:
+    def __init__(self, found: Pattern, figure: Weekly) -> None:
         self._found, self._figure = found, figure
         snapshot = found.table.snapshot
         ahead = figure == "bookings"
@@ -129,10 +129,8 @@ class _Weeks:
         return pl.concat(rows)
 
     def _blocks(self, tests: Sequence[Test]) -> Partition:
-        every = finest(len(self._resources), len(self._weeks))
-        if not self._weeks.len():
-            return ()
         if self._figure in _FLOWS:
+            every = finest(len(self._resources), len(self._weeks))
             return coarsened(every, tests, ())
         safe = np.all([rule.holds(counts) for counts, rule in tests], axis=0)
         return tuple(
@@ -140,13 +138,9 @@ class _Weeks:
         )
 
     def _tests(self, sites: Sequence[str], rule: Rule | None = None) -> list[Test]:
-        """What is looked at: the first count of each must come from sites enough."""
-        figures: tuple[Told, ...]
-        figures = ("slots", "starts") if self._figure == "starts" else (self._figure,)
         return [
-            (self._dense(c, sites), rule or self._found.rule(PATIENTS, whole=not i))
-            for figure in figures
-            for i, c in enumerate(_COUNTS[figure])
+            (self._dense(column, sites), rule or self._found.rule(PATIENTS, whole))
+            for column, whole in _TESTED[self._figure].items()
         ]
 
     def _dense(self, column: str, sites: Sequence[str]) -> Counts:
