@@ -74,7 +74,8 @@ def shape_mistakes(
         found: dict[KeyPath, str] = {}
         for detail in error.errors(include_url=False):
             path = _written_path(data, detail)
-            name = str((*at, *path)[-1]) if at or path else "the file"
+            words = [part for part in (*at, *path) if isinstance(part, str)]
+            name = words[-1] if words else "the file"
             found.setdefault(
                 path, _sentence(name, _fields_at(model, path[:-1]), detail)
             )

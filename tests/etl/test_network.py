@@ -477,6 +477,14 @@ def test_a_product_that_is_listed_twice_is_refused(tmp_path):
     assert (problem.key, problem.line) == ("product[2].product", 10)
 
 
+def test_a_mistake_in_a_list_is_named_by_its_key_not_by_its_place(tmp_path):
+    wrong = NETWORK + '\n[disclosure.public]\ngroups = ["batch"]\n'
+    (problem,) = check_network(write(tmp_path, network=wrong), KEY)
+    assert problem.key == "disclosure.public.groups[1]"
+    assert problem.message.startswith("\"groups\" must be 'batches'")
+    assert problem.message.endswith('Did you mean "batches"?')
+
+
 def test_no_product_may_be_called_all(tmp_path):
     extra = '[[product]]\nproduct = "all"\ntitle = "All"\nproduct_class = "other"\n'
     (problem,) = check_network(write(tmp_path, NETWORK + extra), KEY)
