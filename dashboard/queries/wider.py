@@ -42,7 +42,7 @@ def left_out(viewer: Viewer, filters: Filters) -> LeftOut | None:
     told = here.filter("told").height
     if told == here.height:
         return None
-    wider = _wider(here, filters)
+    wider = within(snapshot, _wider(here, filters))
     more = _met(found, wider).filter("told").height > told
     return LeftOut(here.height, told, wider if more else None)
 

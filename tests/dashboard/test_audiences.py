@@ -137,3 +137,13 @@ def test_where_nobody_signed_in_time_no_figure_of_others_is_told_or_fails(
         with unsigned.asked_by(viewer) as filters:
             for ask in (*ASKED.values(), *waiting):
                 assert told_of(ask(viewer, filters)) <= {viewer.site}
+
+
+def test_no_wider_selection_is_offered_than_is_shown(
+    demo: Demo, tmp_path: Path
+) -> None:
+    with ruled(demo, tmp_path, public={"since": "2025-05"}).asked_by(PUBLIC):
+        everything = queries.left_out(PUBLIC, Filters())
+        narrow = queries.left_out(PUBLIC, Filters(start="2026-02"))
+    assert everything and everything.wider is None
+    assert narrow and narrow.wider and "2025-05" <= str(narrow.wider.start) < "2026-02"
