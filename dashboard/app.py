@@ -9,6 +9,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,8 +20,10 @@ from fastapi.responses import RedirectResponse
 
 from dashboard import shell
 from dashboard.access.fixed import COOKIE
-from dashboard.gate import SIGN_IN, STRANGER, Gate, Sources, question
+from dashboard.gate import SIGN_IN, STRANGER, Gate, Sources, nameless, question
 from dashboard.housed import assets
+from dashboard.keeping import Keeper
+from dashboard.kept import Kept
 from dashboard.viewer import asking
 
 _INDEX = """<!DOCTYPE html>
@@ -46,12 +49,14 @@ def create_app(
     sources: Sources,
     routers: Sequence[APIRouter] = (),
     pages: Callable[[], None] | None = None,
+    kept: Kept | None = None,
 ) -> FastAPI:
     """The ASGI application over `sources`, with `routers` (the API) beside the pages.
 
     Dash keeps its pages and callbacks for the whole process, so a process makes one
     application. `pages` registers them; left out, it is every module of
-    `dashboard.pages`.
+    `dashboard.pages`. Where pages are `kept` that were made once, other processes may
+    find them, too.
     """
     server = FastAPI(
         title="pocnet",
@@ -85,8 +90,18 @@ def create_app(
     with asking(question(sources, STRANGER)):
         app.layout = shell.layout
         policy = _policy(app)
-    server.add_middleware(Gate, sources=sources, policy=policy)
+    _surround(server, sources, policy, kept or Kept.by_this_process())
     return server
+
+
+def _surround(server: FastAPI, sources: Sources, policy: str, kept: Kept) -> None:
+    """What every request comes through: the gate, and behind it what was made before.
+
+    Where pages are kept is told to whoever holds the application.
+    """
+    server.state.kept = kept
+    server.add_middleware(Keeper, kept=kept, ask=partial(nameless, sources))
+    server.add_middleware(Gate, sources=sources, policy=policy)
 
 
 def _import_pages() -> None:

@@ -16,14 +16,15 @@ import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from dashboard import log, queries
+from dashboard import log
 from dashboard.components import HIDDEN, Column, aria, state_tag, written
 from dashboard.filters import Filters
+from dashboard.making import of_this_moment
 from dashboard.names import some
 from dashboard.permalink import link
 from dashboard.table import table
 from dashboard.theme import STATES
-from dashboard.viewer import Viewer, current_request
+from dashboard.viewer import Viewer
 from etl.roles import ROLES, Role
 
 _CONFIG: Any = {
@@ -79,7 +80,7 @@ def render(card: Card, viewer: Viewer, filters: Filters) -> Component:
     """
     try:
         frame = card.frame(viewer, filters)
-        body = _remembered(card, frame, viewer, filters)
+        body = _body(card, frame, filters)
     except Exception:
         reference = secrets.token_hex(4)
         log.failed("a card failed", card=card.id, reference=reference)
@@ -91,42 +92,6 @@ def render(card: Card, viewer: Viewer, filters: Filters) -> Component:
         className=f"card-figure card-{card.width}",
         **aria(labelledby=f"{card.id}-title"),
     )
-
-
-class _Rows:
-    """Rows as what they say, so that they can be looked up."""
-
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = frame
-
-    def __hash__(self) -> int:
-        return hash((self._frame.height, *self._frame.columns))
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, _Rows)
-            and self._frame.schema == other._frame.schema
-            and self._frame.equals(other._frame)
-        )
-
-
-def _remembered(
-    card: Card, frame: pl.DataFrame, viewer: Viewer, filters: Filters
-) -> list[Component]:
-    """The card's parts, drawn once from the very same rows for the same viewer.
-
-    The rows are asked for each time, as they may come from what people write; what is
-    made of them depends on nothing else but the snapshot.
-    """
-    try:
-        request, snapshot = current_request(), queries.current()
-    except LookupError:
-        return _body(card, frame, filters)
-    asked = (card, _Rows(frame), viewer, filters, request.about, request.journal.path)
-    body: list[Component] = snapshot.drawn.answer(
-        asked, lambda: _body(card, frame, filters)
-    )
-    return body
 
 
 def _body(card: Card, frame: pl.DataFrame, filters: Filters) -> list[Component]:
@@ -223,7 +188,8 @@ def _count(card: Card, frame: pl.DataFrame) -> str:
 
 
 def failure(reference: str) -> Component:
-    """The sentence in place of something that could not be made."""
+    """The sentence in place of something that could not be made; it is not kept."""
+    of_this_moment()
     return html.P(
         [
             "This figure could not be made; the others are not affected. "

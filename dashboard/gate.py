@@ -79,6 +79,11 @@ def question(sources: Sources, guest: Guest) -> Request:
     return Request(guest.viewer, sources.snapshots, journal, about, guest.who)
 
 
+def nameless(sources: Sources, viewer: Viewer) -> Request:
+    """What is asked on behalf of a viewer, whoever that is."""
+    return question(sources, Guest(viewer))
+
+
 class Gate:
     """Middleware: who asks is known to everything inside; safe headers leave with all.
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from dashboard import audit
 from dashboard.audit import Checkpoint, Deed, Kind, Trail
+from dashboard.making import of_this_moment
 from etl.contract.version import NewerError
 
 # Raised with every change of its tables that is more than another table or column.
@@ -128,8 +129,10 @@ class Journal:
     def deeds(self, most: int) -> tuple[tuple[str, ...], ...]:
         """The newest deeds first: number, instant, who, kind, subject, old, new, why.
 
-        At most `most` of them; the numbers are texts like the rest.
+        At most `most` of them; the numbers are texts like the rest. Nothing that is
+        made of them is kept, since every look at a page adds one.
         """
+        of_this_moment()
         with self._open() as connection:
             rows = connection.execute(
                 "SELECT cast(seq AS TEXT), at, who, kind, subject, old, new, why"
@@ -146,8 +149,22 @@ class Journal:
             rows = connection.execute(_SELECT, {"kind": kind, "subject": subject})
             return tuple(_entry(row) for row in rows)
 
+    def newest(self) -> int:
+        """The number of the newest entry, 0 without one.
+
+        Entries are only ever added, so as long as it stays the same they all do.
+        """
+        with self._open() as connection:
+            row = connection.execute("SELECT max(id) FROM entry").fetchone()
+            return int(row[0] or 0)
+
+    def unwatched(self) -> "Journal":
+        """The same journal for who does nothing in it that would be a deed."""
+        return replace(self, trail=None, actor="")
+
     def last(self, kind: Kind, subject: str) -> str:
         """What the newest deed of a kind on a subject left there; blank without one."""
+        of_this_moment()
         with self._open() as connection:
             row = connection.execute(
                 "SELECT new FROM deed WHERE kind = ? AND subject = ?"

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -25,6 +26,7 @@ from dashboard.app import create_app
 from dashboard.audit_console import trail_of
 from dashboard.gate import Sources
 from dashboard.journal import Journal, version_at
+from dashboard.kept import Kept
 from etl.access import Access, read_access
 from etl.network import NETWORK_FILE
 from etl.settings_access import SignIn
@@ -39,6 +41,8 @@ HUNG = 120
 IDLE = 65
 # Where the first of several processes tells the others whose network it is.
 FOLDER = "POCNET_SERVED_FOLDER"
+# Where they find the pages that one of them has made.
+PAGES = "POCNET_SERVED_PAGES"
 
 
 def application(folder: Path, environ: Mapping[str, str] | None = None) -> FastAPI:
@@ -57,7 +61,8 @@ def application(folder: Path, environ: Mapping[str, str] | None = None) -> FastA
         door, desk = reception_desk(access, access.sign_in, journal, trail.key)
     sources = Sources(data / "snapshots", journal, queries.about, door, desk)
     routers = [api.router, figure_address.router, reception.router(folder)]
-    return create_app(sources, routers)
+    kept = Kept(Path(os.environ[PAGES])) if PAGES in os.environ else None
+    return create_app(sources, routers, kept=kept)
 
 
 def serve(
@@ -75,6 +80,7 @@ def serve(
     environ = None if demo else os.environ
     assert_servable(folder, host, port, environ)
     log.begin()
+    queries.take_turns()
     app = application(folder, environ)
     if metrics:
         monitoring.answer(_timed(app, folder).registry, metrics)
@@ -95,13 +101,15 @@ def side_by_side(
     # Pages are thousands of tiny frames: the cores are shared by processes, not within.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     watched = monitoring.together(folder, metrics) if metrics else nullcontext()
-    with watched:
+    with watched, TemporaryDirectory(prefix="pocnet-pages-") as pages:
+        os.environ[PAGES] = pages
         answer("dashboard.service:one_of_several", host, port, workers)
 
 
 def one_of_several() -> FastAPI:
     """The application of one of the processes that another one began."""
     log.begin()
+    queries.take_turns()
     folder = Path(os.environ[FOLDER])
     app = application(folder, os.environ)
     if monitoring.SHARED in os.environ:

@@ -21,6 +21,7 @@ from dashboard.addresses import page_at
 from dashboard.audit import Deed
 from dashboard.components import aria, notice, written
 from dashboard.filters import SHARED, Filters
+from dashboard.making import noted
 from dashboard.names import counts_only
 from dashboard.viewer import About, Request, Viewer, current_request
 from dashboard.wider import offer
@@ -255,8 +256,13 @@ def _made(page: Page, query: dict[str, object]) -> Component:
 
 def _record(request: Request, address: str) -> None:
     """That somebody looked at a page is put on record."""
-    deed = Deed(request.who or str(request.viewer), "view", address)
-    request.journal.record(deed)
+    if not noted(address):
+        request.journal.record(viewed(request, address))
+
+
+def viewed(request: Request, address: str) -> Deed:
+    """That whoever asks has looked at an address."""
+    return Deed(request.who or str(request.viewer), "view", address)
 
 
 def _filled(path: str, asked: Filters) -> str:

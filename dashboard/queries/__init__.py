@@ -5,6 +5,7 @@ held back and all, as a polars frame whose rows say their `state` and `reason`. 
 the API and exports have no other way to data.
 """
 
+from dashboard.queries.agreed import agreed_when
 from dashboard.queries.ahead import slots_ahead
 from dashboard.queries.assays import measured, ring_trials
 from dashboard.queries.batches import counts, events, failures, parameters
@@ -89,7 +90,9 @@ from dashboard.queries.snapshot import (
     answering_from,
     answering_from_one,
     current,
+    marks,
     previous,
+    take_turns,
     under_todays_rules,
 )
 from dashboard.queries.standing import Standing, standing
@@ -122,6 +125,7 @@ __all__ = [
     "audience_rule",
     "agreed_completeness",
     "agreed_silence",
+    "agreed_when",
     "authorisations",
     "awaiting_final",
     "batch_facts",
@@ -161,6 +165,7 @@ __all__ = [
     "listed_lots",
     "lot_asked",
     "lots",
+    "marks",
     "measured",
     "milestones",
     "named_peers",
@@ -204,5 +209,6 @@ __all__ = [
     "usual_tests",
     "weekly_sites",
     "standing",
+    "take_turns",
     "under_todays_rules",
 ]

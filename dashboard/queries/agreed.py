@@ -34,6 +34,14 @@ def thresholds() -> Mapping[str, float]:
     return {rule: float(str(share)) for rule, share in checks.items()}
 
 
+def agreed_when() -> int:
+    """When the file was written last that the thresholds are read from; 0 without."""
+    try:
+        return (current().path.parents[2] / NETWORK_FILE).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> Mapping[str, float] | None:
     """The thresholds of a file, read again only when it has changed."""

@@ -1,12 +1,14 @@
 """The open snapshot: one read-only file, exchanged whole when a run publishes.
 
 A new run never changes the file that a reader has open; it puts another beside it and
-points `current` there. Each published file gets a connection of its own, because one
-DuckDB process keeps answering from the first file that it opened under a name.
+points `current` there; when readers see it is told in `turns`. Each published file gets
+a connection of its own, because one DuckDB process keeps answering from the first file
+that it opened under a name.
 """
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,13 +21,14 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from dashboard.queries.changing import Changing, Marks, Shown
 from dashboard.queries.memory import Memory
 from dashboard.viewer import Viewer, current_request
 from etl.contract.version import CONTRACT
 
 _KEPT = 2
-# Answers, and figures with their tables: some tens of kilobytes each.
-_REMEMBERED, _DRAWN = 1024, 512
+# Answers: a kilobyte or two each, some hundred for every viewer.
+_REMEMBERED = 4096
 # When a row of a table belongs: the first of these columns that it has.
 _BEGINS = ("month", "week", "started", "opened", "ordered")
 _OF_TODAY = ("order_waiting",)
@@ -47,11 +50,14 @@ class Snapshot:
 
     An earlier one is `ruled_by` the one that readers see: what was held back since is
     held back in it too. To a reader who is shown nothing of others before a month
-    (`since`) it is as if that were not in it; `all_of_it` is the file as it is.
+    (`since`) it is as if that were not in it; `all_of_it` is the file as it is. No two
+    files have the same `mark`.
     """
 
     path: Path
     connection: duckdb.DuckDBPyConnection
+    published: float = 0.0
+    mark: str = ""
     ruled_by: "Snapshot | None" = None
     since: str = ""
     sight: str = "snapshot.main"
@@ -85,11 +91,6 @@ class Snapshot:
     def answers(self) -> Memory[pl.DataFrame]:
         """What was answered from this snapshot under its rules, by who asked what."""
         return Memory(_REMEMBERED)
-
-    @cached_property
-    def drawn(self) -> Memory[Any]:
-        """What pages made of such answers, by all that it was made of."""
-        return Memory(_DRAWN)
 
     @cached_property
     def _counts(self) -> Memory[pl.DataFrame]:
@@ -139,24 +140,34 @@ _open: dict[Path, Snapshot] = {}
 
 
 def current(folder: Path | None = None) -> Snapshot:
-    """The snapshot that `current` points to, of the request's network by default.
+    """The snapshot that readers of a folder see, of the request's network by default.
 
-    Raises NoSnapshotError while nothing was published. The file is looked up again at
-    every call, so the first question after a run is answered from the new one.
+    Raises NoSnapshotError while nothing was published. What `current` points to is
+    looked up again at every call, so the first question after a run is answered from
+    the new one; only where runs `take_turns` one may have to wait for its own.
     """
     if folder is not None:
-        return _published(folder)
+        return _published(folder).snapshot
     request, instead = current_request(), _instead.get()
-    whole = instead.all_of_it if instead else _published(request.snapshots)
+    whole = instead.all_of_it if instead else _published(request.snapshots).snapshot
     return seen_by(whole, request.viewer)
 
 
-def _published(folder: Path) -> Snapshot:
+def marks() -> tuple[Marks, tuple[Marks, ...]]:
+    """By what to know the files that answers to the request are made from.
+
+    Then by what to know those whose pages may stand in for such that are not yet made.
+    """
+    shown = _published(current_request().snapshots)
+    return shown.marks, shown.standing_in(time.time())
+
+
+def _published(folder: Path) -> Shown:
     try:
         path = (folder / "current").resolve(strict=True)
     except OSError as error:
         raise NoSnapshotError(f"nothing was published in {folder.name} yet") from error
-    return _opened(path)
+    return _changing.shown(path, time.time())
 
 
 def audience(rules: Mapping[str, Mapping[str, Any]], viewer: Viewer) -> dict[str, Any]:
@@ -207,15 +218,8 @@ def previous() -> Snapshot | None:
     another contract: what is new in another way of counting is not news of a site.
     """
     now = current()
-    runs = (p for p in now.path.parent.glob("*.duckdb") if p.stem.isdigit())
-    earlier = [path for path in runs if int(path.stem) < int(now.path.stem)]
-    if not earlier:
-        return None
-    try:
-        before = _opened(max(earlier, key=lambda path: int(path.stem)))
-    except OtherVersionError:
-        return None
-    if before.meta.get("metrics") != now.meta.get("metrics"):
+    before = _changing.before(now.all_of_it)
+    if before is None or before.meta.get("metrics") != now.meta.get("metrics"):
         return None
     return seen_by(_ruled(before, now.all_of_it), current_request().viewer)
 
@@ -278,11 +282,16 @@ def _opened(path: Path) -> Snapshot:
         return _open[path]
 
 
+_changing = Changing(_opened)
+take_turns = _changing.take_turns
+
+
 def _attach(path: Path) -> Snapshot:
-    connection = duckdb.connect(":memory:")
+    connection, file = duckdb.connect(":memory:"), path.stat()
     connection.execute(f"attach {_quoted(str(path))} as snapshot (read_only)")
     connection.execute("set enable_external_access = false")
-    return Snapshot(path, connection)
+    mark = f"{path}:{file.st_mtime_ns}:{file.st_ino}"
+    return Snapshot(path, connection, file.st_mtime, mark)
 
 
 def _quoted(text: str) -> str:

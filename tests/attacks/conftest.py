@@ -16,6 +16,7 @@ from dashboard import log, monitoring, service, shell
 from dashboard.access.accounts import Accounts
 from dashboard.access.store import Store
 from dashboard.journal import Journal
+from dashboard.queries import pattern, snapshot
 from dashboard.viewer import Viewer
 from tests.attacks import walking
 from tests.attacks.forging import forged
@@ -81,6 +82,13 @@ class Guarded:
             walk.harvested = True
         return walk
 
+    def forget(self) -> None:
+        """Open what was published anew: nothing of it is remembered or kept."""
+        snapshot._open.clear()
+        snapshot._changing.forget()
+        pattern._pattern.cache_clear()
+        self.app.state.kept.forget()
+
     @property
     def snapshot(self) -> Path:
         """The file that everybody is answered from."""
@@ -141,9 +149,9 @@ def guarded(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gu
     address = f'\n[sign_in]\naddress = "http://127.0.0.1:{port}"\n'
     (folder / "network.toml").write_text(text + address)
     (folder / "data").mkdir()
-    snapshot = folder / "data" / "snapshots" / "1.duckdb"
-    republished(demo, snapshot)
-    with duckdb.connect(snapshot) as database:
+    published = folder / "data" / "snapshots" / "1.duckdb"
+    republished(demo, published)
+    with duckdb.connect(published) as database:
         database.execute("update site set name = ? where site = ?", [HOSTILE, SITE])
     accounts = Accounts(Store(folder / "data" / "access.sqlite"))
     for name, viewer in PEOPLE.items():

@@ -22,7 +22,7 @@ from dashboard.access.desk import Desk
 from dashboard.access.sessions import Sessions
 from dashboard.access.tokens import Tokens
 from dashboard.filters import Filters
-from dashboard.queries import disclosure, pattern, snapshot
+from dashboard.queries import disclosure
 from tests.attacks import forging, leaks, subtracting, walking
 from tests.attacks.conftest import OTHER, Guarded
 from tests.attacks.harvester import Walk
@@ -40,18 +40,12 @@ CARDS = "/api/v1/cards/"
 caught = pytest.raises(LeakError)
 
 
-def forget() -> None:
-    """Open what was published anew: nothing of it is remembered."""
-    snapshot._open.clear()
-    pattern._pattern.cache_clear()
-
-
 @pytest.fixture(autouse=True)
-def nothing_remembered() -> Iterator[None]:
+def nothing_remembered(guarded: Guarded) -> Iterator[None]:
     """What was answered before would hide a leak; what is while it leaks would stay."""
-    forget()
+    guarded.forget()
     yield
-    forget()
+    guarded.forget()
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 """Many viewers at once while runs publish: errors, pages a second, times, memory.
 
-Run it: `python -m tests.bench.viewers [--viewers 200] [--seconds 90] [--workers 2]
-[--batches 10000]`. Beside this process are three: `pocnet serve` of a made-up network,
-a run that corrects 300 results and publishes every ten seconds, and the viewers, each
-with a role of its own, who open a page every 15 seconds. A page is what a browser asks
-for whose cache holds the styles and scripts: the page itself, its layout, its
-callbacks, then its content. A content with a figure that could not be made is an error,
-and so is a connection that breaks and an answer that says it failed. Whoever has asked
-when the time is over waits for the answer; one that takes longer than PATIENCE is
-counted by itself: nobody was turned away, but nobody waits so long either.
+Run it: `python -m tests.bench.viewers [--viewers 200] [--seconds 90] [--settle 0]
+[--workers 2] [--batches 10000]`. Beside this process are three: `pocnet serve` of a
+made-up network, a run that corrects 300 results and publishes every ten seconds, and
+the viewers, each with a role of its own, who open a page every 15 seconds. A page is
+what a browser asks for whose cache holds the styles and scripts: the page itself, its
+layout, its callbacks, then its content. A content with a figure that could not be made
+is an error, and so is a connection that breaks and an answer that says it failed. What
+is asked in the seconds of `--settle`, in which processes that have just begun make
+everything for the first time, is told by itself. Whoever has asked when the time is
+over waits for the answer; one that takes longer than PATIENCE is counted by itself:
+nobody was turned away, but nobody waits so long either.
 """
 
 import argparse
@@ -72,12 +74,16 @@ def publishing(made: MadeUp) -> None:
 
 
 class Viewers:
-    """So many viewers who open pages for so many seconds; all from one process."""
+    """So many viewers who open pages for so many seconds; all from one process.
+
+    `pages` and `requests` are pairs: when it was asked, and how long it took.
+    """
 
     def __init__(self, url: str, viewers: int, seconds: float) -> None:
         self.url, self.viewers, self.seconds = url, viewers, seconds
-        self.pages: list[float] = []
-        self.requests: list[float] = []
+        self.pages: list[tuple[float, float]] = []
+        self.requests: list[tuple[float, float]] = []
+        self.begun = time.perf_counter()
         self.errors: list[str] = []
         self.late = 0
 
@@ -111,8 +117,11 @@ class Viewers:
         headers = {"Cookie": f"{COOKIE}={ROLES[n % len(ROLES)]}"}
         while (began := time.perf_counter()) < until:
             await self._open(client, headers, content, draw.choice(PAGES))
-            self.pages.append(time.perf_counter() - began)
+            self.pages.append(self._spent(began))
             await asyncio.sleep(max(0.0, began + EVERY - time.perf_counter()))
+
+    def _spent(self, began: float) -> tuple[float, float]:
+        return began - self.begun, time.perf_counter() - began
 
     async def _open(
         self,
@@ -153,7 +162,7 @@ class Viewers:
         except httpx.HTTPError as error:
             self.errors.append(f"{request.url.path}: {type(error).__name__}")
             return
-        self.requests.append(time.perf_counter() - began)
+        self.requests.append(self._spent(began))
         if answer.status_code >= 400:
             self.errors.append(f"{request.url.path}: {answer.status_code}")
         elif FAILED in answer.text:
@@ -179,9 +188,12 @@ def content_of(asked: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def resident(port: int) -> list[float]:
-    """MB resident of each process that serves: the command's and those it began."""
-    found = []
+def serving(port: int) -> list[tuple[float, float]]:
+    """MB resident and CPU seconds of each process that serves, the largest first.
+
+    That is the command's own, and those it began.
+    """
+    found, second = [], os.sysconf("SC_CLK_TCK")
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (place / "cmdline").read_bytes().split(b"\0")
@@ -189,7 +201,8 @@ def resident(port: int) -> list[float]:
             if str(port).encode() in words or _parent_serves(int(family[1]), port):
                 lines = (place / "status").read_text().splitlines()
                 (held,) = (x for x in lines if x.startswith("VmRSS"))
-                found.append(int(held.split()[1]) / 1024)
+                spent = sum(map(int, family[11:13])) / second
+                found.append((int(held.split()[1]) / 1024, spent))
     return sorted(found, reverse=True)
 
 
@@ -224,34 +237,46 @@ def bench(arguments: argparse.Namespace, folder: Path) -> None:
         assert publisher.stdout
         publisher.stdout.readline()
         with serving_command(serve, port, ROOT) as url:
-            look = ["--look", url, str(arguments.viewers), str(arguments.seconds)]
+            seconds = arguments.settle + arguments.seconds
+            look = ["--look", url, str(arguments.viewers), str(seconds)]
             with going_on(look) as viewers:
                 said, _ = viewers.communicate()
-            report(json.loads(said), resident(port))
+            report(json.loads(said), arguments.settle, serving(port))
         publisher.terminate()
         runs = [json.loads(each)["seconds"] for each in publisher.stdout]
     print(f"Published {len(runs)} times meanwhile, {np.mean(runs):.1f} s each.")
 
 
-def report(told: dict[str, Any], held: list[float]) -> None:
+def report(
+    told: dict[str, Any], settle: float, held: list[tuple[float, float]]
+) -> None:
     took, cpu = told["seconds"], told["cpu"]
     for name in ("pages", "requests"):
-        spent = 1000 * np.array(told[name])
-        p50, p95, p99 = np.percentile(spent, (50, 95, 99))
-        print(
-            f"{len(spent):,} {name}, {len(spent) / took:.1f} a second: median "
-            f"{p50:,.0f} ms, p95 {p95:,.0f} ms, p99 {p99:,.0f} ms (goal {GOAL})"
-        )
+        at, spent = np.array(told[name]).T
+        if settle:
+            print(f"In the first {settle:.0f} s ", end="")
+            tell(name, spent[at < settle], settle)
+        tell(name, spent[at >= settle], took - settle)
     print(f"{len(told['errors'])} errors {sorted(set(told['errors']))[:5]}")
     print(f"{told['late']} answers not yet there after {PATIENCE:.0f} s")
     print(f"The viewers' own process used {100 * cpu / took:.0f} % of a core.")
-    print("Each serving process holds " + ", ".join(f"{m:,.0f}" for m in held) + " MB.")
+    each = ", ".join(f"{mb:,.0f} MB and {spent:,.0f} CPU s" for mb, spent in held)
+    print(f"The processes that serve took {each}.")
+
+
+def tell(name: str, spent: "np.ndarray[Any, Any]", seconds: float) -> None:
+    p50, p95, p99 = np.percentile(1000 * spent, (50, 95, 99))
+    print(
+        f"{len(spent):,} {name}, {len(spent) / seconds:.1f} a second: median "
+        f"{p50:,.0f} ms, p95 {p95:,.0f} ms, p99 {p99:,.0f} ms (goal {GOAL})"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--viewers", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=90)
+    parser.add_argument("--settle", type=float, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--batches", type=int, default=10_000)
     parser.add_argument("--publish", nargs=2)

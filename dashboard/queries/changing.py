@@ -1,0 +1,129 @@
+"""What readers of a folder see, and how one run takes the place of another."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from dashboard.queries.turns import HOLD, STANDS_IN, Run, turn
+from dashboard.queries.urgent import urgent
+
+if TYPE_CHECKING:
+    from dashboard.queries.snapshot import Snapshot
+
+# A process serves one network, and may be asked for another's earlier files.
+_FOLDERS = 4
+Marks = tuple[str, str]
+
+
+@dataclass
+class Shown:
+    """The snapshot that readers see, and the one that was published before it.
+
+    One that `waits` for its turn is looked at again at `until`. `before` are the marks
+    of what was shown before, and until when pages made from it may stand in for those
+    that are still to be made.
+    """
+
+    snapshot: "Snapshot"
+    earlier: "Snapshot | None"
+    before: Mapping[Marks, float]
+    waits: Path | None = None
+    until: float = 0.0
+
+    @property
+    def marks(self) -> Marks:
+        """The marks of both files, from which all that is shown is made."""
+        return self.snapshot.mark, self.earlier.mark if self.earlier else ""
+
+    def standing_in(self, now: float) -> tuple[Marks, ...]:
+        """The marks of what was shown before and may still stand in."""
+        return tuple(marks for marks, until in self.before.items() if now < until)
+
+
+class Changing:
+    """The one place that decides which file is shown; safe for several threads.
+
+    Runs take turns where many readers are served (`take_turns`); whoever asks else is
+    always shown the newest. The earlier file is opened together with the one that is
+    shown, because it may be gone from its folder before that is.
+    """
+
+    def __init__(self, opened: "Callable[[Path], Snapshot]") -> None:
+        self._opened = opened
+        self._lock = threading.Lock()
+        self._shown: dict[Path, Shown] = {}
+        self._in_turns = False
+
+    def take_turns(self) -> None:
+        """From now on a run that follows another closely waits for its turn."""
+        self._in_turns = True
+
+    def shown(self, current: Path, now: float) -> Shown:
+        """What is shown at `now` of a folder whose newest file is `current`."""
+        with self._lock:
+            shown = self._shown.get(current.parent)
+            if shown is None:
+                return self._change(None, current, now)
+            last = shown.snapshot.path
+            if current == last or (current == shown.waits and now < shown.until):
+                return shown
+            return self._next(shown, current, now)
+
+    def before(self, now: "Snapshot") -> "Snapshot | None":
+        """The file that was published before; None where none can be read."""
+        shown = self._shown.get(now.path.parent)
+        if shown is not None and shown.snapshot is now:
+            return shown.earlier
+        return self._earlier(now)
+
+    def forget(self) -> None:
+        """Show whatever is the newest when somebody asks again."""
+        with self._lock:
+            self._shown.clear()
+
+    def _next(self, shown: Shown, current: Path, now: float) -> Shown:
+        last = shown.snapshot
+        runs = [_run(each) for each in current.parent.glob("*.duckdb")]
+        due = turn(runs, Run(last.path, last.published), _run(current), now).path
+        waits = due != current and self._in_turns
+        if not waits or urgent(last, self._opened(current)):
+            due = current
+        if due != last.path:
+            return self._change(shown, due, now)
+        shown.waits, shown.until = current, (now // HOLD + 1) * HOLD
+        return shown
+
+    def _change(self, shown: Shown | None, path: Path, now: float) -> Shown:
+        """Show the file at `path` from now on."""
+        new = self._opened(path)
+        before: dict[Marks, float] = {}
+        if shown is not None and not urgent(shown.snapshot, new):
+            before = {m: until for m, until in shown.before.items() if now < until}
+            before[shown.marks] = now + STANDS_IN
+        self._shown.pop(path.parent, None)
+        self._shown[path.parent] = Shown(new, self._earlier(new), before)
+        for folder in list(self._shown)[:-_FOLDERS]:
+            del self._shown[folder]
+        return self._shown[path.parent]
+
+    def _earlier(self, now: "Snapshot") -> "Snapshot | None":
+        runs = [_run(each) for each in now.path.parent.glob("*.duckdb")]
+        number = _run(now.path).number
+        earlier = [run for run in runs if 0 < run.number < number]
+        try:
+            newest = max(earlier, key=lambda run: run.number, default=None)
+            return self._opened(newest.path) if newest else None
+        except (LookupError, duckdb.Error, OSError):
+            return None
+
+
+def _run(path: Path) -> Run:
+    """A file as a run; one that is just being taken away was published long ago."""
+    try:
+        return Run(path, path.stat().st_mtime)
+    except FileNotFoundError:
+        return Run(path, 0.0)

@@ -1,0 +1,42 @@
+"""Whether a run says less than the one before, or by other rules: it cannot wait then.
+
+What a site takes back is taken away at once, and so is what is held back from now on.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from dashboard.publication import said_until
+
+if TYPE_CHECKING:
+    from dashboard.queries.snapshot import Snapshot
+
+# The rules are the whole of network.toml that bears on figures.
+_SAYS: Final = ("contract", "metrics", "network", "as_of", "config")
+# What a site can withdraw, by the columns that name it.
+_WITHDRAWN: Final = {"batch": ("site", "batch"), "demand": ("site", "order_key")}
+
+
+def urgent(shown: "Snapshot", coming: "Snapshot") -> bool:
+    """Whether `coming` has to be shown at once in place of `shown`."""
+    return (
+        any(shown.meta.get(each) != coming.meta.get(each) for each in _SAYS)
+        or shown.members != coming.members
+        or _declared(shown, coming)
+        or any(_lost(shown, coming, table) for table in _WITHDRAWN)
+    )
+
+
+def _declared(shown: "Snapshot", coming: "Snapshot") -> bool:
+    """Whether a site chose or signed something that holds from `coming` on."""
+    journal = shown.path.parents[1] / "journal.sqlite"
+    if not journal.is_file():
+        return False
+    return said_until(journal, shown.built) != said_until(journal, coming.built)
+
+
+def _lost(shown: "Snapshot", coming: "Snapshot", table: str) -> bool:
+    """Whether something of a table is there no longer."""
+    columns = _WITHDRAWN[table]
+    asked = f'select {", ".join(columns)} from "{table}"'
+    gone = shown.rows(asked).join(coming.rows(asked), on=columns, how="anti")
+    return not gone.is_empty()

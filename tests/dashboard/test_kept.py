@@ -1,0 +1,50 @@
+import os
+import time
+from pathlib import Path
+
+from dashboard.kept import Kept
+
+
+def test_a_page_is_found_by_all_that_it_was_made_of(tmp_path: Path) -> None:
+    one, other = Kept(tmp_path), Kept(tmp_path)
+    one.put(("a", 1, "/x"), b"page")
+    assert other.get(("a", 1, "/x")) == b"page"
+    for else_ in (("a", 2, "/x"), ("a", "1", "/x"), ("a", 1, "/x", ""), ("a1", "/x")):
+        assert other.get(else_) is None
+
+
+def test_one_alone_makes_a_page_and_whoever_dies_lets_go(tmp_path: Path) -> None:
+    one, other = Kept(tmp_path), Kept(tmp_path)
+    with one.alone("page") as first, other.alone("page") as second:
+        assert (first, second) == (True, False)
+        with other.alone("another") as third:
+            assert third
+    pid = os.fork()
+    if not pid:
+        with one.alone("page"):
+            os._exit(0)
+    os.waitpid(pid, 0)
+    with other.alone("page") as free:
+        assert free
+
+
+def test_the_newest_are_kept_within_so_many_bytes(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, most=10_000)
+    for number in range(128):
+        kept.put(number, bytes(1000))
+        os.utime(kept._at(number), ns=(number, time.time_ns() + number))
+    assert kept.get(127) is not None
+    assert kept.get(0) is None
+    assert sum(each.stat().st_size for each in tmp_path.iterdir()) <= 10_000
+
+
+def test_a_folder_that_is_gone_or_full_takes_no_page_away(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "gone")
+    kept.put("page", b"page")
+    assert kept.get("page") is None
+    with kept.alone("page") as alone:
+        assert alone
+
+
+def test_others_on_this_machine_cannot_read_it() -> None:
+    assert Kept.by_this_process()._folder.stat().st_mode & 0o077 == 0
