@@ -81,9 +81,7 @@ def create_app(
         title="pocnet",
         update_title="",
     )
-    (pages or _import_pages)()
-    if not any("not_found_404" in module for module in dash.page_registry):
-        dash.register_page("not_found_404", path="/404", layout=shell.not_found)
+    _register(pages or _import_pages)
     # Callbacks go by HTTP, where the viewer is known; Dash would open a socket unasked.
     app.backend.websocket_capability = False
     _add_callbacks(app)
@@ -102,6 +100,12 @@ def _surround(server: FastAPI, sources: Sources, policy: str, kept: Kept) -> Non
     server.state.kept = kept
     server.add_middleware(Keeper, kept=kept, ask=partial(nameless, sources))
     server.add_middleware(Gate, sources=sources, policy=policy)
+
+
+def _register(pages: Callable[[], None]) -> None:
+    pages()
+    if not any("not_found_404" in module for module in dash.page_registry):
+        dash.register_page("not_found_404", path="/404", layout=shell.not_found)
 
 
 def _import_pages() -> None:
