@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ ROLES = (
     *(f"site:{slug(n)}" for n in range(SITES)),
 )  # fmt: skip
 FAILED = "could not be made"
+# What the link to a figure says of it.
+RUN = re.compile(r"in-run=(\d+)")
 
 
 def publishing(made: MadeUp) -> None:
@@ -83,6 +86,7 @@ class Viewers:
         self.url, self.viewers, self.seconds = url, viewers, seconds
         self.pages: list[tuple[float, float]] = []
         self.requests: list[tuple[float, float]] = []
+        self.runs: list[tuple[float, int]] = []
         self.begun = time.perf_counter()
         self.errors: list[str] = []
         self.late = 0
@@ -106,6 +110,7 @@ class Viewers:
             "pages": self.pages,
             "requests": self.requests,
             "errors": self.errors,
+            "runs": self.runs,
             "late": self.late,
         }
 
@@ -167,6 +172,8 @@ class Viewers:
             self.errors.append(f"{request.url.path}: {answer.status_code}")
         elif FAILED in answer.text:
             self.errors.append(f"{request.url.path}: {FAILED}")
+        elif of := RUN.search(answer.text):
+            self.runs.append((time.perf_counter() - self.begun, int(of[1])))
 
 
 def content_of(asked: list[dict[str, Any]]) -> dict[str, Any]:
@@ -257,6 +264,8 @@ def report(
             print(f"In the first {settle:.0f} s ", end="")
             tell(name, spent[at < settle], settle)
         tell(name, spent[at >= settle], took - settle)
+    later = sorted({run for at, run in told["runs"] if at >= settle})
+    print(f"The pages were of the runs {', '.join(map(str, later))}.")
     print(f"{len(told['errors'])} errors {sorted(set(told['errors']))[:5]}")
     print(f"{told['late']} answers not yet there after {PATIENCE:.0f} s")
     print(f"The viewers' own process used {100 * cpu / took:.0f} % of a core.")

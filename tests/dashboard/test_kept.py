@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -19,11 +21,10 @@ def test_one_alone_makes_a_page_and_whoever_dies_lets_go(tmp_path: Path) -> None
         assert (first, second) == (True, False)
         with other.alone("another") as third:
             assert third
-    pid = os.fork()
-    if not pid:
-        with one.alone("page"):
-            os._exit(0)
-    os.waitpid(pid, 0)
+    at = one._at("page").with_suffix(".making")
+    dies = "import fcntl, os, sys; f = open(sys.argv[1], 'wb');"
+    dies += "fcntl.flock(f, fcntl.LOCK_EX); os._exit(0)"
+    subprocess.run([sys.executable, "-c", dies, str(at)], check=True)
     with other.alone("page") as free:
         assert free
 
