@@ -10,7 +10,8 @@ person who asks: it is made for nobody by name.
 import asyncio
 import gzip
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -154,9 +155,9 @@ class Keeper:
         if self._waited_for or self._afterwards:
             for each in page.before:
                 if answer := self._known(each):
-                    self._begin(page, self._afterwards, self._one_by_one)
+                    self._begin(page, self._afterwards, self._make_afterwards)
                     return answer
-        making = self._begin(page, self._waited_for, self._at_once)
+        making = self._begin(page, self._waited_for, self._make_in_turn)
         return await asyncio.shield(making)
 
     def _known(self, made_of: object) -> Answer | None:
@@ -167,16 +168,28 @@ class Keeper:
         self,
         page: "_Page",
         among: dict[object, asyncio.Task[Answer]],
-        turns: asyncio.Semaphore,
+        make: Callable[["_Page"], Coroutine[Any, Any, Answer]],
     ) -> asyncio.Task[Answer]:
         """The making of a page, which all share who wait for it."""
         if page.made_of not in among:
-            task = asyncio.create_task(self._in_turn(page, turns))
+            task = asyncio.create_task(make(page))
             task.add_done_callback(lambda _: among.pop(page.made_of, None))
             among[page.made_of] = task
         return among[page.made_of]
 
-    async def _in_turn(self, page: "_Page", turns: asyncio.Semaphore) -> Answer:
+    async def _make_in_turn(self, page: "_Page") -> Answer:
+        return await self._once(page, self._at_once)
+
+    async def _make_afterwards(self, page: "_Page") -> Answer:
+        """The page, for which nobody waits: made when nobody waits for another."""
+        async with self._one_by_one:
+            while self._waited_for:
+                await asyncio.sleep(_LOOK)
+            return await self._once(page, nullcontext())
+
+    async def _once(
+        self, page: "_Page", turns: AbstractAsyncContextManager[None]
+    ) -> Answer:
         """The page, made unless it was meanwhile, or is being made elsewhere."""
         while True:
             with self._kept.alone(page.made_of) as alone:
