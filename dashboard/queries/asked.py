@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.finest import PERIODS, PLACES, TABLES, Figure
+from dashboard.queries.finest import PERIODS, PLACES, TABLES, WEEKLY, Figure
 
 LINES: Final = ("product", "pathway", "product_class")
 
@@ -30,6 +30,12 @@ class Asked:
     rows: str | None = None
     named: tuple[str, ...] = ()
     rule: tuple[int, int] = (0, 0)
+
+    @property
+    def source(self) -> str:
+        """The table in which its rows are: what is told by week lies apart."""
+        by_week = "week" in self.by and self.table in WEEKLY
+        return self.rows or (WEEKLY[self.table] if by_week else self.table)
 
     @property
     def split(self) -> str | None:

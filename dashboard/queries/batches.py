@@ -5,8 +5,7 @@ Groups are named in the contract's words; `site` is the heading under which the 
 sees it. A period runs from the first day of its first month to the last of its last.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
@@ -14,7 +13,6 @@ from dashboard.filters import Filters
 from dashboard.queries import disclosure
 from dashboard.queries.asked import Asked
 from dashboard.queries.disclosure import (
-    SCOPE,
     Scope,
     disclose,
     openly,
@@ -23,12 +21,12 @@ from dashboard.queries.disclosure import (
 )
 from dashboard.queries.pooled import pooled
 from dashboard.queries.publishing import group_of
-from dashboard.queries.remembered import remembered
+from dashboard.queries.remembered import kept, remembered
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
 GROUPS: Mapping[str, str] = {
-    "site": "s.shown",
+    "site": "r.site",
     "product": "r.product",
     "product_class": "p.product_class",
     "pathway": "r.pathway",
@@ -48,27 +46,44 @@ GROUPS: Mapping[str, str] = {
     "root_cause": "r.root_cause",
     "closing": "r.closing",
     "day": "r.day",
-    # A laboratory is a member too: by name only to those who see it or its customer.
-    "laboratory": "case when r.laboratory = '-' then s.shown"
-    " when s.shown = r.site or list_contains($shown, r.laboratory) then r.laboratory"
-    " else s.shown end",
+    # A laboratory is a member too: by name to those who see its customer by name.
+    "laboratory": "case when r.laboratory = '-' then r.site else r.laboratory end",
     "own": "r.own",
     "attempt": "r.attempt",
     "attempts": "r.attempts",
     "first_attempt": "r.first_attempt",
 }
 
-_BEHIND = re.compile(r"r\.(\w+)")
-# What tells whether a site reports such things at all, where it is not its batches.
-_TOLD: Mapping[str, tuple[str, str]] = dict.fromkeys(
-    ("rollup_deviation", "rollup_deviation_batch"), ("rollup_deviation", "deviations")
-)
-
 FILTERED: Mapping[str, str] = {
     "product": "r.product",
     "product_class": "p.product_class",
     "pathway": "r.pathway",
 }
+
+
+def _reports(snapshot: Snapshot, told: str) -> pl.DataFrame:
+    """Every site, what it is, and whether the rollup `told` has anything of it."""
+    return snapshot.rows(
+        f"select site, kind, stage, site in (select site from {told}) as reports"
+        " from site"
+    )
+
+
+@kept
+def _reporting(snapshot: Snapshot) -> pl.DataFrame:
+    return _reports(snapshot, "rollup_batch")
+
+
+@kept
+def _reporting_deviations(snapshot: Snapshot) -> pl.DataFrame:
+    return _reports(snapshot, "rollup_deviation")
+
+
+# What tells whether a site reports such things at all, where it is not its batches.
+_TOLD: Mapping[str, tuple[Callable[[Snapshot], pl.DataFrame], str]] = dict.fromkeys(
+    ("rollup_deviation", "rollup_deviation_batch"),
+    (_reporting_deviations, "deviations"),
+)
 
 
 def counts(
@@ -137,7 +152,7 @@ def answered(snapshot: Snapshot, viewer: Viewer, asked: Asked) -> pl.DataFrame:
     whole = scope(snapshot, viewer, asked.filters, group_of(asked.table))
     free, hidden = openly(snapshot, viewer, whole)
     if not hidden.site:
-        frame = grouped(snapshot, viewer, asked)
+        frame = grouped(snapshot, asked, whole)
         return disclosed(snapshot, viewer, frame, asked.columns, asked.by)
     if "site" not in asked.by:
         network = Scope(whole.site, ("network",) * len(whole.site))
@@ -145,52 +160,50 @@ def answered(snapshot: Snapshot, viewer: Viewer, asked: Asked) -> pl.DataFrame:
     rows = pooled(snapshot, viewer, asked, hidden)
     if not free.site:
         return rows
-    named = disclose(
-        snapshot, viewer, grouped(snapshot, viewer, asked, free), asked.columns
-    )
+    named = disclose(snapshot, viewer, grouped(snapshot, asked, free), asked.columns)
     return pl.concat([named, rows], how="diagonal_relaxed").sort(
         "site", *(b for b in asked.by if b != "site"), nulls_last=True
     )
 
 
-def grouped(
-    snapshot: Snapshot,
-    viewer: Viewer,
-    asked: Asked,
-    sites: Scope | None = None,
-) -> pl.DataFrame:
-    """The sums of a rollup by heading, also where `by` does not name the site.
+def grouped(snapshot: Snapshot, asked: Asked, sites: Scope) -> pl.DataFrame:
+    """The sums of a rollup by site, also where `by` does not name it, and by words.
 
-    Summed by site and the columns behind the groups first, which are few; only those
-    are laid out under headings. `sites` are those of the viewer's scope to be counted.
-    Where each is its own heading, all are read, and these are answered.
+    Of sites that are shown by name. All are read and these are answered, so that what
+    one reader asked is known to the next.
     """
-    whole = sites or scope(snapshot, viewer, asked.filters, group_of(asked.table))
-    if whole.shown != whole.site or "laboratory" in asked.by:
-        return _laid_out(snapshot, asked, whole)
-    every = tuple(site for site, _ in snapshot.members)
-    found = _laid_out(snapshot, asked, Scope(every, every))
-    return found.filter(pl.col("site").is_in(whole.site))
+    mine = pl.col("site").is_in(sites.site)
+    found = _sums(snapshot, asked, ("site", *asked.by), {})
+    return found.filter(mine).with_columns(pooled_from=pl.lit(1))
 
 
-def _laid_out(snapshot: Snapshot, asked: Asked, whole: Scope) -> pl.DataFrame:
-    by = (*asked.by, *asked.day)
-    grouped = tuple(dict.fromkeys(("site", *by)))
-    groups = ", ".join(f"{GROUPS[g]} as {g}" for g in grouped)
+def together(snapshot: Snapshot, asked: Asked, sites: Scope) -> pl.DataFrame:
+    """The sums by words over all of these sites.
+
+    Where days are told of single batches, that is a fraction of what `grouped` reads.
+    """
+    return _sums(snapshot, asked, asked.by, {"sites": list(sites.site)})
+
+
+def _sums(
+    snapshot: Snapshot,
+    asked: Asked,
+    by: Sequence[str],
+    among: Mapping[str, list[str]],
+) -> pl.DataFrame:
+    words = dict.fromkeys((*by, *asked.day))
+    groups = ", ".join(f"{GROUPS[word]} as {word}" for word in words)
     sums = ", ".join(f"cast(sum(r.{c}) as bigint) as {c}" for c in asked.columns)
     condition, parameters = conditions(asked.filters)
-    where = "r.counted" if asked.counted else "true"
-    behind = dict.fromkeys(("site", "product", *_BEHIND.findall(groups)))
-    kept = ", ".join(f"r.{c}" for c in behind)
+    counting = "r.counted" if asked.counted else "true"
+    here = "true"
+    if among:
+        here = "r.site in (select unnest(cast($sites as varchar[])))"
     return snapshot.counts(
-        f"with r as (select {kept}, {sums} from {asked.rows or asked.table} as r"
-        " left join product as p on r.product = p.product"
-        f" where {where} and {condition} group by all)"
-        f" select {groups}, {sums}, count(distinct r.site) as pooled_from"
-        f" from r join {SCOPE} as s on r.site = s.site"
-        " left join product as p on r.product = p.product"
-        " group by all order by all",
-        {**whole.parameters, **parameters},
+        f"select {groups}, {sums} from {asked.source} as r"
+        f"{classes(asked.filters, asked.by)}"
+        f" where {counting} and {here} and {condition} group by all order by all",
+        {**parameters, **among},
     )
 
 
@@ -244,6 +257,12 @@ def conditions(filters: Filters) -> tuple[str, dict[str, object]]:
     return " and ".join(found), parameters
 
 
+def classes(filters: Filters, by: Sequence[str] = ()) -> str:
+    """The product of alias `r` as `p`, as SQL, where its class is asked for."""
+    asked = filters.product_class or "product_class" in by
+    return " left join product as p on r.product = p.product" if asked else ""
+
+
 def _every_site(
     snapshot: Snapshot,
     viewer: Viewer,
@@ -254,20 +273,15 @@ def _every_site(
     """`frame` with a row for each named site, also where there is nothing to count."""
     every = scope(snapshot, viewer, filters, None).named
     shown = scope(snapshot, viewer, filters, group_of(table)).named
-    told, things = _TOLD.get(table, ("rollup_batch", "batches"))
-    facts = snapshot.counts(
-        f"select site, kind, stage, exists(select 1 from {told} as r"
-        " where r.site = site.site) as reports from site",
-        {},
-    )
-    absent = pl.col("site").is_in(every) & ~pl.col("site").is_in(
-        frame["site"].to_list()
-    )
-    missing = facts.filter(absent).select("site", *_why_empty(shown, things))
+    facts, things = _TOLD.get(table, (_reporting, "batches"))
+    absent = {*every} - {*frame["site"]}
+    if absent:
+        sites = facts(snapshot).filter(pl.col("site").is_in(absent))
+        missing = sites.select("site", *_why_empty(shown, things))
+        frame = pl.concat([frame, missing], how="diagonal").sort("site")
     counts = [c for c, t in frame.schema.items() if t.is_integer()]
     none = pl.col("state") == disclosure.ZERO
-    whole = pl.concat([frame, missing], how="diagonal").sort("site")
-    return whole.with_columns(
+    return frame.with_columns(
         pl.when(none).then(pl.col(c).fill_null(0)).otherwise(c).alias(c) for c in counts
     )
 

@@ -4,6 +4,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.disclosure import disclose, scope
+from dashboard.queries.network import members
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
@@ -11,18 +12,20 @@ from dashboard.viewer import Viewer
 def nominal_use(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Nominal capacity of each named site and its starts in the last twelve months."""
     snapshot = current()
-    answer = snapshot.counts(
-        "select st.site, st.stage, st.nominal_capacity, coalesce(sum(r.started), 0)"
-        " as started, 1 as pooled_from from site as st"
-        " left join rollup_batch as r on r.site = st.site"
-        " and r.week > cast($day as date) - interval 52 week"
-        " where list_contains($named, st.site) and st.kind <> 'testing_laboratory'"
-        " group by all order by st.site",
-        {
-            "named": list(scope(snapshot, viewer, filters, "capacity").named),
-            "day": snapshot.as_of,
-        },
-    ).with_columns(pl.col("started").cast(pl.Int64))
+    named = scope(snapshot, viewer, filters, "capacity").named
+    begun = snapshot.counts(
+        "select site, cast(sum(n) as bigint) as started from rollup_start"
+        " where week > cast($day as date) - interval 52 week group by site",
+        {"day": snapshot.as_of},
+    )
+    making = members(snapshot).filter(
+        pl.col("site").is_in(named), pl.col("kind") != "testing_laboratory"
+    )
+    answer = making.join(begun, on="site", how="left", maintain_order="left").select(
+        *("site", "stage", "nominal_capacity"),
+        started=pl.col("started").fill_null(0),
+        pooled_from=pl.lit(1),
+    )
     return disclose(snapshot, viewer, answer, ("started",))
 
 

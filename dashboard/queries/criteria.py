@@ -12,6 +12,7 @@ from dashboard.analysis import agreement as agreeing
 from dashboard.analysis import versions
 from dashboard.filters import Filters
 from dashboard.queries.disclosure import DATA, FEWEST_POOLED, SUPPRESSED, scope
+from dashboard.queries.remembered import kept
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -72,24 +73,25 @@ def agreement(
 def _rows(
     snapshot: Snapshot, sites: Sequence[str], filters: Filters, published: bool
 ) -> pl.DataFrame:
-    return snapshot.counts(
-        "select c.*, st.name, st.kind, p.product_class, p.title,"
-        " (c.valid_from is null or c.valid_from <= cast($day as date))"
-        " and (c.valid_to is null or c.valid_to >= cast($day as date)) as current"
+    paper = pl.col("kind") == "published"
+    asked = pl.col("site").is_in(sites) | (paper & published)
+    if filters.product:
+        asked &= pl.col("product").is_in(filters.product) | paper
+    if filters.product_class:
+        asked &= pl.col("product_class").is_in(filters.product_class)
+    return specified(snapshot).filter(asked)
+
+
+@kept
+def specified(snapshot: Snapshot) -> pl.DataFrame:
+    """All criteria, of papers last, with whether the version is in force today."""
+    day = snapshot.as_of
+    begun = pl.col("valid_from").is_null() | (pl.col("valid_from") <= day)
+    lasting = pl.col("valid_to").is_null() | (pl.col("valid_to") >= day)
+    return snapshot.rows(
+        "select c.*, st.name, st.kind, p.product_class, p.title"
         " from criterion as c join site as st on c.site = st.site"
         " left join product as p on c.product = p.product"
-        " where (list_contains($sites, c.site) or ($published"
-        " and st.kind = 'published'))"
-        " and ($product is null or list_contains($product, c.product)"
-        " or st.kind = 'published')"
-        " and ($class is null or list_contains($class, p.product_class))"
         " order by st.kind = 'published', c.site, c.product, c.spec_version,"
-        " c.parameter",
-        {
-            "sites": list(sites),
-            "published": published,
-            "day": snapshot.as_of,
-            "product": list(filters.product) or None,
-            "class": list(filters.product_class) or None,
-        },
-    )
+        " c.parameter"
+    ).with_columns(current=begun & lasting)

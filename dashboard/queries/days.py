@@ -14,8 +14,8 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries import disclosure
 from dashboard.queries.asked import Asked
-from dashboard.queries.batches import conditions, disclosed, grouped, summed
-from dashboard.queries.disclosure import SCOPE, Scope, disclose, openly, scope
+from dashboard.queries.batches import classes, conditions, disclosed, grouped, together
+from dashboard.queries.disclosure import Scope, disclose, openly, scope
 from dashboard.queries.pooled import pooled
 from dashboard.queries.publishing import group_of
 from dashboard.queries.remembered import remembered
@@ -79,16 +79,19 @@ def awaiting_final(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     always = replace(filters, start=None, end=None)
     where, parameters = conditions(always)
     free, hidden = openly(snapshot, viewer, scope(snapshot, viewer, filters))
-    answer = snapshot.rows(
-        "select s.shown as site, cast(sum(r.waiting) as bigint) as waiting,"
-        " max(case when r.waiting > 0 then date_diff('day',"
-        " r.provisional_release, cast($day as date)) end) as oldest,"
-        " cast(sum(r.provisional) as bigint) as provisional,"
-        " count(distinct r.site) as pooled_from"
-        f" from rollup_provisional as r join {SCOPE} as s on r.site = s.site"
-        f" left join product as p on r.product = p.product where {where}"
-        " group by all order by all",
-        {**free.parameters, **parameters, "day": snapshot.as_of},
+    found = snapshot.counts(
+        "select r.site, cast(sum(r.waiting) as bigint) as waiting,"
+        " min(case when r.waiting > 0 then r.provisional_release end) as since,"
+        " cast(sum(r.provisional) as bigint) as provisional"
+        f" from rollup_provisional as r{classes(filters)} where {where}"
+        " group by r.site order by r.site",
+        parameters,
+    )
+    answer = found.filter(pl.col("site").is_in(free.site)).select(
+        *("site", "waiting"),
+        oldest=(pl.lit(snapshot.as_of) - pl.col("since")).dt.total_days(),
+        provisional="provisional",
+        pooled_from=pl.lit(1),
     )
     counts = ("waiting",)
     mine = disclose(snapshot, viewer, answer, counts, ("oldest", "provisional"))
@@ -139,15 +142,21 @@ def _openly(
 ) -> pl.DataFrame:
     """Histograms of sites that are counted as asked, under the lead's own rule."""
     keys = tuple(dict.fromkeys(("site", *asked.by)))
-    days = grouped(snapshot, viewer, asked, sites=sites)
-    groups = grouped(snapshot, viewer, replace(asked, days=False), sites=sites)
+    if "site" in asked.by:
+        days = grouped(snapshot, asked, sites).drop("pooled_from")
+        sums = days.group_by(keys, maintain_order=True)
+        groups = sums.agg(pl.col(c).sum() for c in asked.columns)
+        groups = groups.with_columns(pooled_from=pl.lit(1))
+    else:
+        days = together(snapshot, asked, sites).with_columns(site=pl.lit("network"))
+        groups = grouped(snapshot, replace(asked, days=False), sites)
     n = pl.sum_horizontal(asked.columns).alias("n")
     whole = groups.with_columns(n).drop(asked.columns)
     shown = disclosed(snapshot, viewer, whole, ("n",), asked.by).drop("n")
-    if "site" not in asked.by:
-        days = summed(days, asked.columns, (*asked.by, "day"))
     hidden = pl.col("state") == disclosure.SUPPRESSED
-    visible = days.drop("pooled_from").join(shown.filter(~hidden), on=keys)
+    visible = days.select(*keys, "day", *asked.columns).join(
+        shown.filter(~hidden), on=keys
+    )
     marks = shown.filter(hidden).with_columns(
         pl.lit(None, pl.Int64).alias(c) for c in ("day", *asked.columns)
     )

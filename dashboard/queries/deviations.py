@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.batches import _sum, conditions
+from dashboard.queries.batches import _sum, classes, conditions
 from dashboard.queries.days import histogram
 from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.listing import first_rows
 from dashboard.queries.snapshot import current
 from dashboard.viewer import Viewer
 
@@ -59,16 +60,19 @@ def open_actions(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     named = scope(snapshot, viewer, filters, "deviations").named
     allowed = [s for s in named if viewer.role == "lead" or s == viewer.site]
     condition, parameters = conditions(filters)
-    period = condition.replace("r.month", "cast(date_trunc('month', d.opened) as date)")
-    return snapshot.rows(
-        "select d.site, d.deviation, r.batch, d.grade, d.category, d.root_cause,"
-        " d.opened, d.capa_due, case when d.capa_due < cast($day as date)"
-        " then date_diff('day', d.capa_due, cast($day as date)) end as overdue"
-        " from deviation as d left join fact_batch as r"
-        " on d.site = r.site and d.batch = r.batch"
-        " left join product as p on r.product = p.product"
-        " where d.capa_due is not null and d.capa_closed is null"
-        f" and list_contains($named, d.site) and {period}"
-        f" order by d.capa_due, d.site, d.deviation limit {MOST_ACTIONS}",
-        {"named": allowed, "day": snapshot.as_of, **parameters},
-    ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
+    found = first_rows(
+        snapshot,
+        "r.site, r.deviation, r.batch, r.grade, r.category, r.root_cause, r.opened,"
+        " r.capa_due",
+        f"open_action as r{classes(filters)}"
+        " where r.site in (select unnest(cast($named as varchar[])))"
+        f" and {condition}",
+        {"named": allowed, **parameters},
+        MOST_ACTIONS,
+    )
+    day, due = pl.lit(snapshot.as_of), pl.col("capa_due")
+    return found.with_columns(
+        pl.when(due < day).then((day - due).dt.total_days()).alias("overdue"),
+        pl.lit(DATA).alias("state"),
+        pl.lit(None, pl.String).alias("reason"),
+    )

@@ -13,7 +13,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.publication import Group
-from dashboard.queries.publishing import published
+from dashboard.queries.publishing import publishing
 from dashboard.queries.snapshot import Snapshot, audience
 from dashboard.viewer import Viewer
 
@@ -48,6 +48,12 @@ class Scope:
     def parameters(self) -> dict[str, list[str]]:
         """The scope as query parameters; SQL unnests both lists side by side."""
         return {"sites": list(self.site), "shown": list(self.shown)}
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row a site, with its heading."""
+        text = {"site": pl.String, "shown": pl.String}
+        return pl.DataFrame({"site": self.site, "shown": self.shown}, schema=text)
 
 
 # With their type, since a scope may be empty.
@@ -88,11 +94,12 @@ def scope(
     the figures of `group` to this viewer is not among them, and so in no total; facts
     of the network's own (None) are everybody's.
     """
+    published = publishing(snapshot, viewer, group)
     kept = [
         (site, shown)
         for site, region in snapshot.members
         for shown in (heading(viewer, site, region),)
-        if published(snapshot, viewer, site, group, shown)
+        if published(site, shown)
         and (
             shown in POOLS
             or (
@@ -133,9 +140,7 @@ def headed(
     found = scope(snapshot, viewer, filters, group)
     if "region" not in by or viewer.role == "site":
         return found
-    regions = dict(
-        snapshot.counts("select site, coalesce(region, '-') from site", {}).iter_rows()
-    )
+    regions = dict(snapshot.members)
     shown = (
         s if s in POOLS else regions[site]
         for site, s in zip(found.site, found.shown, strict=True)
@@ -157,6 +162,8 @@ def disclose(
     `beside` the counts are nobody's treatment and decide nothing, but go with them.
     """
     threshold, rounding = audience_rule(snapshot, viewer)
+    if viewer.role == "lead" and threshold <= 0 and rounding <= 1:
+        return frame.with_columns(*_there(counts)).drop("pooled_from")
     own = pl.col("site") == (viewer.site or "")
     strictest = max(threshold, pooled_least(snapshot, "patients"))
     if viewer.role == "lead":
@@ -197,6 +204,8 @@ def withheld(
     them alone is held back, or when the pool is.
     """
     hidden = pl.col("state") == SUPPRESSED
+    if parts.filter(hidden).is_empty():
+        return totals
     telling = (
         parts.with_columns(hidden=hidden, pool=hidden & pl.col("pool"))
         .group_by(keys)
@@ -220,6 +229,34 @@ def withheld(
     )
 
 
+def _there(counts: Sequence[str]) -> tuple[pl.Expr, pl.Expr]:
+    """The state of each row and its reason, where nothing is held back from anybody."""
+    silent, nothing = _silent(counts), _nothing(counts)
+    state = (
+        pl.when(silent)
+        .then(pl.lit(NOT_REPORTED))
+        .when(nothing)
+        .then(pl.lit(ZERO))
+        .otherwise(pl.lit(DATA))
+    )
+    reason = pl.when(silent).then(pl.lit("not reported"))
+    return state.alias("state"), reason.alias("reason")
+
+
+def _silent(counts: Sequence[str]) -> pl.Expr:
+    """Whether none of these counts was reported."""
+    if not counts:
+        return pl.lit(False)
+    return pl.all_horizontal(*(pl.col(c).is_null() for c in counts))
+
+
+def _nothing(counts: Sequence[str]) -> pl.Expr:
+    """Whether none of these counts has anything."""
+    if not counts:
+        return pl.lit(False)
+    return pl.all_horizontal(*(pl.col(c).fill_null(0) == 0 for c in counts))
+
+
 def _marked(
     frame: pl.DataFrame,
     counts: Sequence[str],
@@ -227,13 +264,7 @@ def _marked(
     small: tuple[pl.Expr, pl.Expr],
 ) -> pl.DataFrame:
     """`frame` with the state of each row and, where it hides something, why."""
-    any_count = pl.lit(bool(counts))
-    silent = any_count & pl.all_horizontal(
-        pl.lit(True), *(pl.col(c).is_null() for c in counts)
-    )
-    nothing = any_count & pl.all_horizontal(
-        pl.lit(True), *(pl.col(c).fill_null(0) == 0 for c in counts)
-    )
+    silent, nothing = _silent(counts), _nothing(counts)
     too_small, threshold = small
     return frame.with_columns(
         pl.when(silent)

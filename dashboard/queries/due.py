@@ -1,9 +1,13 @@
-"""The weeks that sites were due to report, and which of them are told of a pool."""
+"""The weeks that sites were due to report, and which of them are told of a pool.
+
+All that sites said of their weeks is as small as the network, whatever it makes, so it
+is read once from each snapshot and counted here.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Final
 
 import polars as pl
 
@@ -11,69 +15,33 @@ from dashboard.filters import Filters
 from dashboard.queries.disclosure import (
     FEWEST_POOLED,
     POOLS,
-    SCOPE,
     SUPPRESSED,
     Scope,
     disclose,
+    headed,
 )
 from dashboard.queries.finest import PERIODS
-from dashboard.queries.pooled import HELD_BACK
+from dashboard.queries.pooled import EVERY, HELD_BACK
+from dashboard.queries.remembered import kept
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.queries.weeks import BLOCK, Weekly, told_weeks, unhidden
 from dashboard.viewer import Viewer
 
 WEEKS = 52
 RECENT = 12
+# From the Monday that names a week to its last day.
+WEEKDAYS: Final = 6
 _PERIOD_DAYS = {"week": 7, "month": 31, "quarter": 92, "year": 366}
+_WEEK: Final = ("site", "resource", "week")
 
-# Which weeks are told of the headings that are not free, as `telling` says.
-TOLD = (
-    "told as (select unnest(cast($told_shown as varchar[])) as shown,"
-    " unnest(cast($told_resource as varchar[])) as resource,"
-    " unnest(cast($told_week as date[])) as week, unnest(cast($told_first as date[]))"
-    " as first, unnest(cast($told_until as date[])) as until)"
-)
-FREE = "(cast($open as boolean) or list_contains($free, {heading}))"
-
-# One row a site, resource and full week that its site was due to report.
-DUE = (
-    f"with {TOLD},"
-    " seen as (select site, resource, min(week) as opened, max(week) as closed,"
-    " max(case when used is not null and staffed is not null then week end) as spoke"
-    " from capacity where week <= cast($last as date) group by all),"
-    " due_week as (select s.site, s.shown, k.resource, k.spoke,"
-    " cast(w.week as date) as week"
-    f" from {SCOPE} as s join site as st on s.site = st.site"
-    " join seen as k on s.site = k.site"
-    " join (select unnest(generate_series(cast($first as timestamp),"
-    " cast($last as timestamp), interval 7 day)) as week) as w"
-    " on w.week >= k.opened and (st.stage <> 'closed' or w.week <= k.closed)"
-    " where st.stage <> 'pre_gmp' and ($resource is null or k.resource = $resource)),"
-    f" due as (select w.*, {FREE.format(heading='w.shown')}"
-    " or coalesce(t.first >= cast($first as date) and t.until <= cast($last as date)"
-    " and ($period is null or date_trunc($period, t.first)"
-    " = date_trunc($period, t.until)), false) as told from due_week as w"
-    " left join told as t on t.shown = w.shown and t.resource = w.resource"
-    " and t.week = w.week)"
-)
-HEARD = "d.spoke >= cast($fresh as date)"
-_STATED = "r.used is not null and r.staffed is not null"
-KNOWN = f"d.told and {_STATED}"
+STATED: Final = pl.col("used").is_not_null() & pl.col("staffed").is_not_null()
+KNOWN: Final = pl.col("told") & STATED
 # A viewer may subtract what it sees by name: the rest of a total has to be a pool.
-POOLED = (
-    "coalesce(nullif(count(distinct case when d.shown in"
-    f" {tuple(POOLS)} then d.site end), 0),"
-    f" {FEWEST_POOLED})"
-)
-COVERAGE = (
-    f"count(*) filter ({KNOWN}) as reported, count(*) filter (d.told) as expected,"
-    f" count(*) filter (not d.told and {_STATED}) as untold,"
-    " count(distinct d.week) filter (d.told) as weeks,"
-    " count(distinct d.site) as sites,"
-    " count(distinct case when d.spoke is null or d.spoke < cast($fresh as date)"
-    " then d.site end) as silent, max(d.spoke) as last_week,"
-    " date_diff('day', max(d.spoke) + 6, cast($day as date)) as age,"
-    f" {POOLED} as pooled_from"
+POOLED: Final = (
+    pl.when(pl.col("shown").is_in([*POOLS]).any())
+    .then(pl.col("site").filter(pl.col("shown").is_in([*POOLS])).n_unique())
+    .otherwise(FEWEST_POOLED)
+    .alias("pooled_from")
 )
 
 
@@ -97,9 +65,9 @@ class Asked:
         return not {"site", "region"} & {*self.by}
 
     @property
-    def place(self) -> str:
-        """The heading that a row belongs to, as SQL."""
-        return "'network'" if self.in_all else "d.shown"
+    def words(self) -> tuple[str, ...]:
+        """What they are summed by beside the heading."""
+        return tuple(word for word in self.by if word not in ("site", "region"))
 
     @property
     def period(self) -> str | None:
@@ -107,20 +75,183 @@ class Asked:
         return next((word for word in self.by if word in PERIODS), None)
 
 
-def telling(
-    snapshot: Snapshot, viewer: Viewer, heads: Scope, asked: Asked
-) -> dict[str, Any]:
-    """As parameters: which headings are told every week, and which weeks all others."""
+@dataclass(frozen=True)
+class Span:
+    """The first and last full week asked for, and since when silence is too long."""
+
+    first: date
+    last: date
+    fresh: date
+    day: date
+
+    def since(self, week: object) -> pl.DataFrame:
+        """The Monday of each of these weeks that does not lie before a first one."""
+        first = max(self.first, week) if isinstance(week, date) else self.first
+        mondays = pl.date_range(first, self.last, "1w", eager=True)
+        return pl.DataFrame({"week": mondays}, schema={"week": pl.Date})
+
+    @property
+    def heard(self) -> pl.Expr:
+        """Whether the site of a row spoke lately enough."""
+        return pl.col("spoke") >= self.fresh
+
+    @property
+    def silence(self) -> tuple[pl.Expr, ...]:
+        """How many sites are silent, the newest week told of, and its age in days."""
+        spoke = pl.col("spoke").max()
+        silent = pl.col("site").filter(~self.heard.fill_null(False)).n_unique()
+        age = (pl.lit(self.day) - spoke).dt.total_days() - WEEKDAYS
+        return (
+            silent.cast(pl.Int64).alias("silent"),
+            spoke.alias("last_week"),
+            age.alias("age"),
+        )
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Which headings are told every week (None: all), and which weeks all others."""
+
+    free: list[str] | None
+    weeks: pl.DataFrame
+
+    def within(self, span: Span, period: str | None) -> "Telling":
+        """Of these the weeks of blocks that lie in a span, and in one period of it."""
+        first, until = pl.col("first"), pl.col("until")
+        inside = (first >= span.first) & (until <= span.last)
+        if period:
+            every = EVERY[period]
+            inside &= first.dt.truncate(every) == until.dt.truncate(every)
+        return replace(self, weeks=self.weeks.filter(inside))
+
+    def marked(self, due: pl.DataFrame) -> pl.DataFrame:
+        """The weeks due, with the headings that are `free` and the weeks `told`."""
+        if self.free is None:
+            return due.with_columns(free=pl.lit(True), told=pl.lit(True))
+        on = [word for word in ("shown", "resource", "week") if word in due.columns]
+        told = self.weeks.select(on).with_columns(told=pl.lit(True))
+        free = pl.col("shown").is_in(self.free)
+        return due.join(told, on=on, how="left", maintain_order="left").with_columns(
+            free=free, told=free | pl.col("told").fill_null(False)
+        )
+
+
+@dataclass(frozen=True)
+class Due:
+    """One row a site, resource and full week that its site was due to report.
+
+    Under the heading `shown`, with what was reported of it, if anything; the week that
+    the site `spoke` of last; and whether the week is `told` of the heading.
+    """
+
+    snapshot: Snapshot
+    viewer: Viewer
+    asked: Asked
+    span: Span
+    weeks: pl.DataFrame
+
+    def beside(self, more: pl.DataFrame, on: Sequence[str]) -> "Due":
+        """The same with columns of `more`, where it says anything of a row."""
+        both = self.weeks.join(more, on=[*on], how="left", maintain_order="left")
+        return replace(self, weeks=both)
+
+    def summed(self, *sums: pl.Expr) -> pl.DataFrame:
+        """`sums` by what was asked for, beside how much of it was reported."""
+        words = [
+            pl.col("week").dt.truncate(EVERY[word]).alias(word)
+            if word in PERIODS
+            else pl.col(word)
+            for word in self.asked.words
+        ]
+        place = pl.lit("network") if self.asked.in_all else pl.col("shown")
+        return (
+            self.weeks.group_by(place.alias("site"), *words)
+            .agg(*sums, *self._coverage())
+            .sort("site", *self.asked.words, nulls_last=True)
+        )
+
+    def _coverage(self) -> tuple[pl.Expr, ...]:
+        told = pl.col("told")
+        return (
+            count(KNOWN).alias("reported"),
+            count(told).alias("expected"),
+            count(~told & STATED).alias("untold"),
+            pl.col("week").filter(told).n_unique().cast(pl.Int64).alias("weeks"),
+            pl.col("site").n_unique().cast(pl.Int64).alias("sites"),
+            *self.span.silence,
+            POOLED,
+        )
+
+    def disclosed(
+        self,
+        sums: Sequence[pl.Expr],
+        counts: Sequence[str],
+        beside: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        """What may be shown of `sums`, of which `counts` are somebody's treatment."""
+        answer = self.summed(*sums)
+        return disclosed(self.snapshot, self.viewer, answer, counts, beside)
+
+
+def weeks_due(viewer: Viewer, filters: Filters, asked: Asked) -> Due:
+    """The weeks that the sites of these filters were due to report.
+
+    From the first week that a site reported at all, and of a closed one until its last.
+    """
+    snapshot = current()
+    heads = headed(snapshot, viewer, filters, asked.by, "capacity")
+    span = window(snapshot, filters, asked.weeks)
+    said = reported(snapshot).filter(pl.col("week") <= span.last)
+    if asked.resource:
+        said = said.filter(pl.col("resource") == asked.resource)
+    open_then = (pl.col("stage") != "closed") | (pl.col("week") <= pl.col("closed"))
+    due = (
+        heads.frame.join(_lives(said), on="site", maintain_order="left")
+        .join(span.since(said["week"].min()), how="cross")
+        .filter(pl.col("week") >= pl.col("opened"), open_then)
+        .join(said.drop("stage"), on=[*_WEEK], how="left", maintain_order="left")
+    )
+    told = telling(snapshot, viewer, heads, asked).within(span, asked.period)
+    return Due(snapshot, viewer, asked, span, told.marked(due))
+
+
+@kept
+def reported(snapshot: Snapshot) -> pl.DataFrame:
+    """All that sites said of their weeks, but for pre-GMP centres."""
+    return snapshot.rows(
+        "select c.*, s.stage from capacity as c join site as s on c.site = s.site"
+        " where s.stage <> 'pre_gmp' order by c.site, c.resource, c.week"
+    )
+
+
+def _lives(said: pl.DataFrame) -> pl.DataFrame:
+    """Between which weeks a site reported a resource, and when it spoke of it last."""
+    week = pl.col("week")
+    return said.group_by("site", "resource", "stage", maintain_order=True).agg(
+        opened=week.min(), closed=week.max(), spoke=week.filter(STATED).max()
+    )
+
+
+def count(where: pl.Expr) -> pl.Expr:
+    """Of how many rows something holds."""
+    return where.sum().cast(pl.Int64)
+
+
+def total(column: str, where: pl.Expr) -> pl.Expr:
+    """The sum of a column where something holds; null where nothing is stated there."""
+    there = pl.col(column).filter(where)
+    return pl.when(there.count() > 0).then(there.sum()).alias(column)
+
+
+def telling(snapshot: Snapshot, viewer: Viewer, heads: Scope, asked: Asked) -> Telling:
+    """Which headings are told every week, and which weeks are told of all others."""
     free = unhidden(snapshot, viewer, heads) if asked.told else None
     told = pl.DataFrame(schema=BLOCK)
     if asked.told and free is not None and not asked.partly:
         told = told_weeks(snapshot, viewer, asked.told, heads, asked.in_all)
-    return {
-        "open": free is None,
-        "free": [] if asked.in_all else free or [],
-        "resource": asked.resource,
-        **{f"told_{column}": told[column].to_list() for column in BLOCK},
-    }
+    if free is not None and asked.in_all:
+        free = []
+    return Telling(free, told)
 
 
 def disclosed(
@@ -141,18 +272,18 @@ def disclosed(
     ).drop("untold")
 
 
-def window(snapshot: Snapshot, filters: Filters, weeks: int) -> dict[str, object]:
+def window(snapshot: Snapshot, filters: Filters, weeks: int) -> Span:
     """The first and last full week asked for, and since when silence is too long."""
     day = snapshot.as_of
-    last = monday(day - timedelta(days=6))
+    last = monday(day - timedelta(days=WEEKDAYS))
     first = last - timedelta(weeks=weeks - 1)
     if filters.end:
         last = min(last, monday(_month_end(filters.end)))
     if filters.start or filters.end:
         start = date.fromisoformat(f"{filters.start or '1990-01'}-01")
-        first = monday(start + timedelta(days=6))
-    fresh = day - timedelta(days=_silence(snapshot) + 6)
-    return {"first": first, "last": last, "fresh": fresh, "day": day}
+        first = monday(start + timedelta(days=WEEKDAYS))
+    fresh = day - timedelta(days=_silence(snapshot) + WEEKDAYS)
+    return Span(first, last, fresh, day)
 
 
 def _silence(snapshot: Snapshot) -> int:

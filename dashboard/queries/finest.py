@@ -18,6 +18,8 @@ QUALITY: Final = "quality"
 # Words of a group that a cell has anyway; every other word parts a cell.
 PLACES: Final = ("site", "product", "product_class", "pathway")
 PERIODS: Final = ("week", "month", "quarter", "year")
+# Rollups of months that are kept by week, too.
+WEEKLY: Final = {"rollup_batch": "rollup_batch_week"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.quality import MOST_ROWS, discordances, findings, rejects
-from dashboard.queries.snapshot import answering_from, current, previous
+from dashboard.queries.remembered import kept
+from dashboard.queries.snapshot import Snapshot, answering_from, current, previous
 from dashboard.viewer import Viewer
 
 _ISSUE = (
@@ -20,7 +21,6 @@ _ISSUE = (
 )
 # What makes an issue of this run the same as one of the run before.
 _SAME = ("site", "dataset", "rule", "batch", "origin", "ref", "column", "read")
-_FIRST = "select min(run) from run"
 NEW, EXISTING, RESOLVED = "new", "existing", "resolved"
 
 
@@ -35,7 +35,7 @@ def issues(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     now, before = _every(viewer, filters), _before(viewer, filters)
     if before is None or len(now) >= MOST_ROWS:
         run = int(current().meta["run"])
-        first = (pl.col("since") == run) | (run == current().rows(_FIRST).item())
+        first = (pl.col("since") == run) | (run == _first_run(current()))
         status = pl.when(first).then(pl.lit(NEW)).otherwise(pl.lit(EXISTING))
         return _ordered(now.with_columns(status=status))
     parts = (
@@ -44,6 +44,11 @@ def issues(viewer: Viewer, filters: Filters) -> pl.DataFrame:
         _beside(before, now, "anti", RESOLVED),
     )
     return _ordered(pl.concat(parts))
+
+
+@kept
+def _first_run(snapshot: Snapshot) -> int:
+    return int(snapshot.rows("select min(run) from run").item())
 
 
 def _beside(

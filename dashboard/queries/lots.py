@@ -5,11 +5,15 @@ filtered. That a lot is listed is told to every site that used it; by whom else 
 used, and how often, is told to nobody but the lead.
 """
 
+from dataclasses import replace
+
 import polars as pl
 
 from dashboard.analysis import lots
 from dashboard.filters import Filters
+from dashboard.queries.batches import classes, conditions
 from dashboard.queries.disclosure import disclose, scope
+from dashboard.queries.remembered import kept
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
@@ -24,21 +28,23 @@ def listed_lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     the network (`lots.judged`) are null for everybody but the lead.
     """
     snapshot = current()
-    judged = lots.judged(_uses(snapshot)).filter("listed")
+    judged = _listed(snapshot)
+    condition, parameters = conditions(
+        replace(filters, start=None, end=None, pathway=())
+    )
     mine = snapshot.rows(
         "select r.kind, r.supplier, r.lot, r.site,"
         " cast(sum(r.batches) as bigint) as used,"
         " cast(sum(r.ended) as bigint) as ended,"
         " cast(sum(r.failed) as bigint) as failed, 1 as pooled_from"
-        " from rollup_material as r left join product as p on r.product = p.product"
-        " where list_contains($named, r.site)"
-        " and ($product is null or list_contains($product, r.product))"
-        " and ($class is null or list_contains($class, p.product_class))"
+        f" from rollup_material as r{classes(filters)}"
+        " where r.lot in (select unnest(cast($lots as varchar[])))"
+        f" and list_contains($named, r.site) and {condition}"
         " group by all order by r.kind, r.supplier, r.lot, r.site",
         {
+            "lots": judged["lot"].unique().to_list(),
             "named": list(scope(snapshot, viewer, filters, None).named),
-            "product": list(filters.product) or None,
-            "class": list(filters.product_class) or None,
+            **parameters,
         },
     )
     found = mine.join(judged, on=[*lots.KEY], maintain_order="left")
@@ -47,10 +53,12 @@ def listed_lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     return shown.with_columns(pl.when(known).then(pl.col(c)).alias(c) for c in _NETWORK)
 
 
-def _uses(snapshot: Snapshot) -> pl.DataFrame:
-    """What became of the batches of every lot, by site and product."""
-    return snapshot.rows(
+@kept
+def _listed(snapshot: Snapshot) -> pl.DataFrame:
+    """The lots that are listed, judged by the batches of all sites and products."""
+    uses = snapshot.rows(
         "select kind, supplier, lot, product, site, cast(sum(ended) as bigint) as n,"
         " cast(sum(failed) as bigint) as events from rollup_material group by all"
         " order by kind, supplier, lot, product, site"
     )
+    return lots.judged(uses).filter("listed")

@@ -9,6 +9,7 @@ from dashboard.filters import Filters
 from dashboard.queries import disclosure
 from dashboard.queries.disclosure import POOLS, heading, overseeing, scope
 from dashboard.queries.publishing import unseen
+from dashboard.queries.remembered import kept
 from dashboard.queries.snapshot import (
     NoSnapshotError,
     OtherVersionError,
@@ -71,13 +72,25 @@ def sites(viewer: Viewer, filters: Filters | None = None) -> pl.DataFrame:
     """
     snapshot = current()
     named = scope(snapshot, viewer, filters or Filters(), None).named
-    return snapshot.counts(
-        "select s.*, f.last_day,"
-        " date_diff('day', f.last_day, cast($day as date)) as age"
-        " from site as s left join (select site, max(last_day) as last_day"
-        " from freshness group by site) as f on s.site = f.site"
-        " where list_contains($named, s.site) order by s.site",
-        {"named": list(named), "day": snapshot.as_of},
+    return members(snapshot).filter(pl.col("site").is_in(named))
+
+
+@kept
+def members(snapshot: Snapshot) -> pl.DataFrame:
+    """Every site of the network, and how old its news is, in the order of the slugs."""
+    age = (pl.lit(snapshot.as_of) - pl.col("last_day")).dt.total_days()
+    return snapshot.rows(
+        "select s.*, f.last_day from site as s left join (select site,"
+        " max(last_day) as last_day from freshness group by site) as f"
+        " on s.site = f.site order by s.site"
+    ).with_columns(age=age)
+
+
+@kept
+def lines(snapshot: Snapshot) -> pl.DataFrame:
+    """What sites have begun at all: site, product and pathway."""
+    return snapshot.rows(
+        "select distinct site, product, pathway from rollup_batch order by all"
     )
 
 
@@ -104,11 +117,9 @@ def authorisations(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 def products() -> pl.DataFrame:
     """The network's products; the same for every viewer."""
-    return current().counts(
-        "select p.* from product as p where exists(select 1 from rollup_batch as r"
-        " where r.product = p.product) order by product",
-        {},
-    )
+    snapshot = current()
+    made = pl.col("product").is_in(lines(snapshot)["product"].unique().implode())
+    return snapshot.rows("from product order by product").filter(made)
 
 
 def cohorts() -> pl.DataFrame:

@@ -34,7 +34,7 @@ from dashboard.viewer import Viewer
 HELD_BACK: Final = (
     "too few batches or sites stand behind it here: a wider selection may show it"
 )
-_EVERY: Final = {"week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
+EVERY: Final = {"week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
 
 
 def pooled(
@@ -102,8 +102,7 @@ def _of_value(
     """By heading, block and words: the counts of those blocks that are told."""
     blocks = found.met.answer((asked, value), lambda: blocks_of(found, asked, value))
     by = ["site", "block", *asked.words]
-    text = {"site": pl.String, "shown": pl.String}
-    shown = pl.DataFrame({"site": heads.site, "shown": heads.shown}, schema=text)
+    shown = heads.frame
     sums = (
         blocks.sums.join(shown, on="site", maintain_order="left")
         .drop("site")
@@ -212,7 +211,7 @@ def _by_period(
     rows: pl.DataFrame, period: str, counts: tuple[str, ...]
 ) -> pl.DataFrame:
     """A row for every period of each block: only the first has its counts."""
-    every = _EVERY[period]
+    every = EVERY[period]
     first = pl.col("since").dt.truncate(every)
     last = pl.col("until").dt.offset_by("-1d").dt.truncate(every)
     spread = rows.with_columns(

@@ -1,6 +1,6 @@
 """Which sites publish which figures to whom, as it stands for one snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -19,21 +19,26 @@ from dashboard.queries.snapshot import NoSnapshotError, Snapshot, audience, curr
 from dashboard.viewer import Viewer, current_request
 
 
-def published(
-    snapshot: Snapshot, viewer: Viewer, site: str, group: Group | None, shown: str
-) -> bool:
-    """Whether `viewer` is shown a group of figures of `site` under the heading `shown`.
+def publishing(
+    snapshot: Snapshot, viewer: Viewer, group: Group | None
+) -> Callable[[str, str], bool]:
+    """Whether `viewer` is shown a group of figures of a site under a heading.
 
     A site sees itself whatever it chose; under another heading than its own it is in a
     pool, which only what is published to all may enter.
     """
-    if group is None or site == viewer.site:
-        return True
-    if group not in groups(snapshot, viewer):
-        return False
+    if group is None:
+        return lambda site, shown: True
+    agreed, said = group in groups(snapshot, viewer), steps(snapshot)
     named: Step = "lead" if viewer.role == "lead" else "authority"
-    step = steps(snapshot).get((site, group), "all")
-    return reaches(step, named if shown == site else "all")
+
+    def published(site: str, shown: str) -> bool:
+        if site == viewer.site:
+            return True
+        step = said.get((site, group), "all")
+        return agreed and reaches(step, named if shown == site else "all")
+
+    return published
 
 
 def groups(snapshot: Snapshot, viewer: Viewer) -> Sequence[Group]:

@@ -4,19 +4,19 @@ Rejects and findings quote what a site wrote, so they are shown for a site's own
 to that site, to the network's lead and to its data manager, and to nobody else.
 """
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.agreed import thresholds
 from dashboard.queries.disclosure import DATA, overseeing, scope
-from dashboard.queries.remembered import remembered
+from dashboard.queries.listing import first_rows
+from dashboard.queries.remembered import kept, remembered
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
 _READERS = ("lead", "site")
 MOST_ROWS = 5000
+_THESE = "r.site in (select unnest(cast($named as varchar[])))"
 
 
 def reports(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -39,40 +39,38 @@ def completeness(
     `threshold` is the share below which the network compares nobody.
     """
     snapshot = current()
+    asked = {"dataset": dataset, "day": snapshot.as_of}
+    period = ""
+    if filters.start:
+        period, asked["start"] = " and period >= $start", filters.start
+    if filters.end:
+        period, asked["end"] = f"{period} and period <= $end", filters.end
     agreed = snapshot.rules["reporting"].get("completeness", 0)
-    return _of_named(
-        snapshot,
-        viewer,
-        filters,
+    found = snapshot.rows(
         "select site, count(*) as periods,"
         " cast(sum(expected_rows) as bigint) as expected,"
         " cast(sum(received_rows) as bigint) as received,"
         " case when sum(expected_rows) > 0"
         " then sum(least(received_rows, expected_rows)) / sum(expected_rows)"
-        " else avg(case when received_rows > 0 then 1.0 else 0.0 end) end as share,"
-        " cast($agreed as double) as threshold"
-        " from report where list_contains($named, site) and dataset = $dataset"
-        " and due <= cast($day as date)"
-        " and ($start is null or period >= $start)"
-        " and ($end is null or period <= $end) group by site order by site",
-        agreed=agreed,
-        dataset=dataset,
-        day=snapshot.as_of,
-        start=filters.start,
-        end=filters.end,
-    )
+        " else avg(case when received_rows > 0 then 1.0 else 0.0 end) end as share"
+        " from report where dataset = $dataset and due <= cast($day as date)"
+        f"{period} group by site order by site",
+        asked,
+    ).with_columns(threshold=pl.lit(agreed, pl.Float64))
+    return _of_named(found, viewer, filters)
 
 
 def counts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Records, rows read, good, repeated and rejected by named site and dataset."""
-    snapshot = current()
-    return _of_named(
-        snapshot,
-        viewer,
-        filters,
-        "select * from count as r where run = (select max(run) from count as c"
-        " where c.site = r.site and c.dataset = r.dataset)"
-        " and list_contains($named, site) order by site, dataset",
+    return _of_named(_last_counts(current()), viewer, filters)
+
+
+@kept
+def _last_counts(snapshot: Snapshot) -> pl.DataFrame:
+    """What the newest run counted of each site and dataset."""
+    return snapshot.rows(
+        "from count qualify run = max(run) over (partition by site, dataset)"
+        " order by site, dataset"
     )
 
 
@@ -86,13 +84,12 @@ def findings(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
     `origin` and `ref` are the place of the first of the `rows` that it is about.
     """
-    order = "rule, site, dataset, batch"
-    return _quoted(_placed("finding", "f.key"), viewer, filters, order)
+    return _placed("finding_placed", viewer, filters)
 
 
 def discordances(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """Decisions that do not follow from the batch's own recorded results."""
-    return _quoted(_placed("discordance", "f.batch"), viewer, filters, "site, batch")
+    return _placed("discordance_placed", viewer, filters)
 
 
 def rule_counts(viewer: Viewer, filters: Filters) -> pl.DataFrame:
@@ -126,35 +123,39 @@ def source_errors(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     return _quoted("source_error", viewer, filters, "site, source")
 
 
-def _placed(table: str, key: str) -> str:
-    """A table of findings with the place of the rows that each is about."""
-    return (
-        f"(select f.*, p.origin, p.ref, p.rows from {table} as f "
-        "left join finding_place as p on p.rule = f.rule and p.site = f.site "
-        f"and p.dataset = f.dataset and p.key = {key})"
-    )
+def _placed(table: str, viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """The first MOST_ROWS of a list, each with the place of the rows it is about."""
+    named = {"named": _named(viewer, filters)}
+    these = f"{table} as r where {_THESE}"
+    found = first_rows(current(), "r.* exclude (place)", these, named, MOST_ROWS)
+    return _to_readers(found, viewer)
 
 
 def _quoted(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
-    """At most MOST_ROWS that quote sites; none for viewers who may not read them."""
-    rows = _rows(table, viewer, filters, order)
-    reader = overseeing(viewer).role in _READERS
-    return rows.head(MOST_ROWS) if reader else rows.clear()
+    rows = _rows(table, viewer, filters, f"{order} limit {MOST_ROWS}")
+    return _to_readers(rows, viewer)
+
+
+def _to_readers(rows: pl.DataFrame, viewer: Viewer) -> pl.DataFrame:
+    """Rows that quote sites; none for viewers who may not read them."""
+    quoted = _stated(rows)
+    return quoted if overseeing(viewer).role in _READERS else quoted.clear()
 
 
 def _rows(table: str, viewer: Viewer, filters: Filters, order: str) -> pl.DataFrame:
-    return _of_named(
-        current(),
-        viewer,
-        filters,
-        f"select * from {table} where list_contains($named, site) order by {order}",
-    )
+    sql = f"select * from {table} as r where {_THESE} order by {order}"
+    return _stated(current().rows(sql, {"named": _named(viewer, filters)}))
 
 
-def _of_named(
-    snapshot: Snapshot, viewer: Viewer, filters: Filters, sql: str, **bound: object
-) -> pl.DataFrame:
-    named: Sequence[str] = scope(snapshot, overseeing(viewer), filters, None).named
-    return snapshot.rows(sql, {"named": list(named), **bound}).with_columns(
+def _of_named(rows: pl.DataFrame, viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    return _stated(rows.filter(pl.col("site").is_in(_named(viewer, filters))))
+
+
+def _named(viewer: Viewer, filters: Filters) -> list[str]:
+    return [*scope(current(), overseeing(viewer), filters, None).named]
+
+
+def _stated(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(
         pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason")
     )

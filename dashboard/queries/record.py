@@ -12,6 +12,7 @@ import polars as pl
 
 from dashboard.filters import Filters
 from dashboard.queries.disclosure import DATA, scope
+from dashboard.queries.remembered import kept
 from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 from etl.provenance import ABOUT, key, values
@@ -59,11 +60,12 @@ def corrections(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
     A row that a run took away has one line, without a column. Oldest change first.
     """
-    days = _run_days()
+    days = _run_days(current())
+    earlier = _earlier(viewer, filters).partition_by("dataset", as_dict=True)
     changes = [
         change
-        for dataset in ABOUT
-        for change in _changes(dataset, _versions(viewer, filters, dataset))
+        for (dataset,), said in earlier.items()
+        for change in _changes(dataset, _versions(viewer, filters, dataset, said))
     ]
     rows = [{**change, "at": days.get(change["run"]), "state": DATA}
             for change in changes]  # fmt: skip
@@ -73,14 +75,11 @@ def corrections(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 def _asked(viewer: Viewer, filters: Filters, sql: str) -> pl.DataFrame:
     """The rows about the batch of the address; none where the viewer may see none."""
     snapshot = current()
+    of = filters.extra.get("of", "")
+    seen = of if of in _listable(snapshot, viewer) else None
     return snapshot.rows(
-        f"{sql} and list_contains($named, r.site) and r.site = $of"
-        " and r.batch = $batch",
-        {
-            "named": _listable(snapshot, viewer),
-            "of": filters.extra.get("of", ""),
-            "batch": filters.extra.get("batch", ""),
-        },
+        f"{sql} and r.site = $of and r.batch = $batch",
+        {"of": seen, "batch": filters.extra.get("batch", "")},
     )
 
 
@@ -90,28 +89,33 @@ def _listable(snapshot: Snapshot, viewer: Viewer) -> list[str]:
 
 
 def _whence(viewer: Viewer, filters: Filters) -> pl.DataFrame:
-    frame = _asked(
+    """Of each row as it stands: who sent it, which run, and which its first version."""
+    versions = _asked(
         viewer,
         filters,
-        "select r.dataset, r.key, r.sender, r.opened_run as run,"
-        " (select min(o.opened_run) from provenance as o where o.site = r.site"
-        " and o.batch = r.batch and o.dataset = r.dataset and o.key = r.key)"
-        " as first_run, cast(u.started_at as date) as at"
-        " from provenance as r left join run as u on r.opened_run = u.run"
-        " where r.closed_run is null",
+        "select dataset, key, sender, opened_run as run, closed_run,"
+        " min(opened_run) over (partition by dataset, key) as first_run"
+        " from provenance as r where true",
     )
-    return frame.select(FOUND)
+    days = pl.col("run").replace_strict(
+        _run_days(current()), default=None, return_dtype=pl.Date
+    )
+    standing = versions.filter(pl.col("closed_run").is_null())
+    return standing.with_columns(at=days).select(FOUND)
 
 
-def _versions(viewer: Viewer, filters: Filters, dataset: str) -> dict[str, list[Row]]:
+def _earlier(viewer: Viewer, filters: Filters) -> pl.DataFrame:
+    """What rows about the batch said before, of any dataset that speaks of batches."""
+    return _asked(
+        viewer, filters, "select r.dataset, r.key, r.said, r.opened_run, r.closed_run"
+        " from provenance as r where r.closed_run is not null",
+    ).filter(pl.col("dataset").is_in([*ABOUT]))  # fmt: skip
+
+
+def _versions(
+    viewer: Viewer, filters: Filters, dataset: str, earlier: pl.DataFrame
+) -> dict[str, list[Row]]:
     """What each row of a dataset said, version by version, the one in force last."""
-    earlier = _asked(
-        viewer, filters, "select r.key, r.said, r.opened_run, r.closed_run from"
-        f" (select * from provenance where dataset = '{dataset}') as r"
-        " where r.closed_run is not null",
-    )  # fmt: skip
-    if earlier.is_empty():
-        return {}
     now = _asked(
         viewer, filters, f"select r.key, r.said, p.opened_run, p.closed_run from"
         f" (select site, batch, {key(dataset)} as key, {values(dataset)} as said"
@@ -119,9 +123,10 @@ def _versions(viewer: Viewer, filters: Filters, dataset: str) -> dict[str, list[
         f" '{dataset}' and closed_run is null) as p on r.site = p.site"
         " and r.batch = p.batch and r.key = p.key where true",
     )  # fmt: skip
-    both = pl.concat([earlier, now], how="vertical_relaxed").sort("key", "opened_run")
+    both = pl.concat([earlier.drop("dataset"), now], how="vertical_relaxed")
+    changed = both.filter(pl.col("key").is_in(earlier["key"].implode()))
     found: dict[str, list[Row]] = {}
-    for row in both.filter(pl.col("key").is_in(earlier["key"].to_list())).to_dicts():
+    for row in changed.sort("key", "opened_run").to_dicts():
         found.setdefault(row["key"], []).append(
             {**row, "said": json.loads(row["said"])}
         )
@@ -148,6 +153,7 @@ def _text(value: object) -> str:
     return "not said" if value is None else str(value)
 
 
-def _run_days() -> dict[int, Any]:
-    rows = current().rows("select run, cast(started_at as date) as day from run")
+@kept
+def _run_days(snapshot: Snapshot) -> dict[int, Any]:
+    rows = snapshot.rows("select run, cast(started_at as date) as day from run")
     return dict(rows.iter_rows())

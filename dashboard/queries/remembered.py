@@ -2,16 +2,33 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.snapshot import answering_from, current
+from dashboard.queries.snapshot import Snapshot, answering_from, current
 from dashboard.viewer import Viewer, current_request
 
 P = ParamSpec("P")
+Fact = TypeVar("Fact")
 Question = Callable[Concatenate[Viewer, Filters, P], pl.DataFrame]
+
+
+def kept(fact: Callable[[Snapshot], Fact]) -> Callable[[Snapshot], Fact]:
+    """What is decided of a snapshot alone, made once and kept as long as it is open.
+
+    For what the network is and said of itself, which every question is asked of: its
+    sites, its criteria, its weeks. It takes no filter and no viewer, so that nothing
+    that was asked can be in it; and nobody changes the frame.
+    """
+
+    @wraps(fact)
+    def known(snapshot: Snapshot) -> Fact:
+        found: Fact = snapshot.facts.answer(fact, lambda: fact(snapshot))
+        return found
+
+    return known
 
 
 def remembered(question: Question[P]) -> Question[P]:

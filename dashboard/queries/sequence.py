@@ -5,7 +5,8 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries.batches import conditions
 from dashboard.queries.disclosure import scope
-from dashboard.queries.snapshot import current
+from dashboard.queries.remembered import kept
+from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
 FLAGS = (
@@ -59,14 +60,20 @@ def silent_months(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     """
     snapshot = current()
     named = scope(snapshot, viewer, filters).named
+    return _silent(snapshot).filter(pl.col("site").is_in(named))
+
+
+@kept
+def _silent(snapshot: Snapshot) -> pl.DataFrame:
+    """The silent months of every site."""
     return snapshot.rows(
         "select r.site, cast(r.period || '-01' as date) as month"
         " from report as r left join (select site, max(last_day) as last_day"
         " from freshness group by site) as f on r.site = f.site"
         " where r.dataset = 'batch' and r.due <= cast($day as date)"
-        " and coalesce(r.received_rows, 0) = 0 and list_contains($named, r.site)"
+        " and coalesce(r.received_rows, 0) = 0"
         " and (r.expected_rows > 0 or f.last_day is null"
         " or f.last_day < cast(r.period || '-01' as date))"
         " order by r.site, month",
-        {"named": list(named), "day": snapshot.as_of},
+        {"day": snapshot.as_of},
     )

@@ -13,39 +13,30 @@ from dataclasses import replace
 import polars as pl
 
 from dashboard.filters import Filters
-from dashboard.queries.batches import conditions
-from dashboard.queries.disclosure import SUPPRESSED, headed
+from dashboard.queries.batches import classes, conditions
+from dashboard.queries.disclosure import SUPPRESSED
 from dashboard.queries.due import (
-    COVERAGE,
-    DUE,
     KNOWN,
+    STATED,
     WEEKS,
     Asked,
-    disclosed,
-    telling,
-    window,
+    count,
+    reported,
+    total,
+    weeks_due,
 )
-from dashboard.queries.snapshot import current
+from dashboard.queries.remembered import kept
+from dashboard.queries.snapshot import Snapshot, current
 from dashboard.viewer import Viewer
 
-_GROUPS = {
-    "site": "d.shown",
-    "resource": "d.resource",
-    "cause": "c.reason",
-    "week": "d.week",
-    "month": "cast(date_trunc('month', d.week) as date)",
-    "quarter": "cast(date_trunc('quarter', d.week) as date)",
-    "year": "cast(date_trunc('year', d.week) as date)",
-}
+_STAFFED = ("theoretical", "staffed")
+_TAKEN = ("booked", "used")
 
-_TAKEN = ("used", "booked")
-_BESIDE = ("theoretical", "staffed", "lost")
 
-_SUMS = ", ".join(
-    f"case when bool_or({KNOWN} and r.{c} is null) then null"
-    f" else sum(case when {KNOWN} then r.{c} end) end as {c}"
-    for c in ("theoretical", "staffed", "booked", "used")
-)
+def _whole(column: str) -> pl.Expr:
+    """The sum over the weeks that are known; null where one of them lacks it."""
+    lacking = (KNOWN & pl.col(column).is_null()).any()
+    return pl.when(~lacking).then(total(column, KNOWN)).alias(column)
 
 
 def slot_use(
@@ -61,8 +52,9 @@ def slot_use(
     the newest week of the group, `age` the days since its end. A group without `site`
     or `region` sums the whole network.
     """
-    asked = Asked(by, resource, weeks, "slots")
-    return _weekly(viewer, filters, asked, _SUMS, "", _TAKEN)
+    due = weeks_due(viewer, filters, Asked(by, resource, weeks, "slots"))
+    sums = [_whole(column) for column in (*_STAFFED, *_TAKEN)]
+    return due.disclosed(sums, ("used", "booked"), _STAFFED)
 
 
 def slot_starts(
@@ -76,21 +68,24 @@ def slot_starts(
     Filters of product and pathway choose batches only: a slot serves any of them. Of a
     pool, starts are told of all products together: a week of one would be few.
     """
-    where, parameters = conditions(replace(filters, start=None, end=None))
-    join = (
-        " left join (select r.site, r.week, sum(r.n) as n from rollup_event as r"
-        " left join product as p on r.product = p.product"
-        f" where r.event = 'started' and r.counted and {where} group by all) as e"
-        " on e.site = d.site and e.week = d.week"
-    )
-    starts = (
-        f"cast(sum(case when {KNOWN} then coalesce(e.n, 0) end) as bigint) as starts"
-    )
     some = filters.product or filters.product_class or filters.pathway
     asked = Asked(by, "slot", weeks, "starts", partly=bool(some))
-    return _weekly(
-        viewer, filters, asked, f"{_SUMS}, {starts}", join, ("starts",), parameters
-    ).drop("used", "booked")
+    due = weeks_due(viewer, filters, asked).beside(_begun(filters), ("site", "week"))
+    none = pl.when(KNOWN).then(pl.col("starts").fill_null(0))
+    counted = replace(due, weeks=due.weeks.with_columns(starts=none))
+    sums = [*map(_whole, _STAFFED), total("starts", KNOWN)]
+    return counted.disclosed(sums, ("starts",), _STAFFED)
+
+
+def _begun(filters: Filters) -> pl.DataFrame:
+    """Batches started that count, of the products asked for, by site and week."""
+    where, parameters = conditions(replace(filters, start=None, end=None))
+    return current().counts(
+        "select r.site, r.week, cast(sum(r.n) as bigint) as starts"
+        f" from rollup_start as r{classes(filters)}"
+        f" where r.counted and {where} group by r.site, r.week",
+        parameters,
+    )
 
 
 def slots_lost(
@@ -104,16 +99,23 @@ def slots_lost(
     A lost slot is nobody's treatment, so the count is never held back, but a pool of
     too few sites is: of those that could have lost one, not of those that did.
     """
-    join = (
-        " cross join (select distinct reason from loss) as c left join loss as l"
-        " on l.site = d.site and l.week = d.week and l.resource = d.resource"
-        " and l.reason = c.reason"
+    due = weeks_due(viewer, filters, Asked(by, "slot", weeks))
+    lost = _losses(current())
+    causes = due.weeks.join(lost.select("cause").unique(), how="cross")
+    each = replace(due, weeks=causes).beside(
+        lost, ("site", "resource", "week", "cause")
     )
-    asked = Asked(by, "slot", weeks)
-    frame = _weekly(viewer, filters, asked, "sum(l.lost) as lost", join, ())
-    groups = [b for b in by if b not in ("site", "region")]
-    return frame.select("site", *groups, "lost", "state", "reason").filter(
+    frame = each.disclosed([total("lost", pl.lit(True))], ())
+    return frame.select("site", *each.asked.words, "lost", "state", "reason").filter(
         (pl.col("lost") > 0) | (pl.col("state") == SUPPRESSED)
+    )
+
+
+@kept
+def _losses(snapshot: Snapshot) -> pl.DataFrame:
+    return snapshot.rows(
+        "select site, resource, week, reason as cause, lost from loss"
+        " order by site, resource, week, reason"
     )
 
 
@@ -124,13 +126,11 @@ def queue_weekly(
     weeks: int = WEEKS,
 ) -> pl.DataFrame:
     """Orders `waiting` in each week; none where a site that reported left it out."""
-    told = "r.used is not null and r.waiting is null"
-    sums = (
-        f"case when bool_or({told}) then null else"
-        " cast(sum(r.waiting) filter (d.told) as bigint) end as waiting"
-    )
-    asked = Asked(by, "slot", weeks, "queue")
-    return _weekly(viewer, filters, asked, sums, "", ("waiting",))
+    due = weeks_due(viewer, filters, Asked(by, "slot", weeks, "queue"))
+    left_out = pl.col("used").is_not_null() & pl.col("waiting").is_null()
+    waiting = total("waiting", pl.col("told")).cast(pl.Int64)
+    sums = pl.when(~left_out.any()).then(waiting).alias("waiting")
+    return due.disclosed([sums], ("waiting",))
 
 
 def narrowest(
@@ -142,48 +142,33 @@ def narrowest(
     a week in which two carry the same counts for neither, and one in which none but one
     carries anything for nobody. Weeks are nobody's treatment.
     """
-    least = (
-        " left join (select site, week, arg_min(resource, staffed) as resource,"
-        " min(staffed, 2) as two from capacity where resource <> 'slot'"
-        " and staffed is not null and used is not null group by all) as m"
-        " on m.site = d.site and m.week = d.week and d.resource <> 'slot'"
+    due = weeks_due(viewer, filters, Asked((*by, "resource"), None, WEEKS))
+    others = pl.col("resource") != "slot"
+    each = replace(due, weeks=due.weeks.filter(others)).beside(
+        _least(current()), ("site", "week")
     )
-    told = f"{KNOWN} and m.two[2] > 0"
-    sums = (
-        f"count(*) filter ({told}) as told, count(*) filter ({told}"
-        " and m.resource = d.resource and m.two[1] < m.two[2]) as narrowest"
-    )
-    asked = Asked((*by, "resource"), None, WEEKS)
-    frame = _weekly(viewer, filters, asked, sums, least, ())
-    return frame.filter(pl.col("resource") != "slot")
+    told = KNOWN & (pl.col("second") > 0)
+    here = told & (pl.col("least") == pl.col("resource"))
+    alone = here & (pl.col("first") < pl.col("second"))
+    sums = [count(told).alias("told"), count(alone).alias("narrowest")]
+    return each.disclosed(sums, ())
 
 
-def _weekly(
-    viewer: Viewer,
-    filters: Filters,
-    asked: Asked,
-    sums: str,
-    join: str,
-    counts: tuple[str, ...],
-    parameters: dict[str, object] | None = None,
-) -> pl.DataFrame:
-    snapshot = current()
-    keys = [g for g in asked.by if g not in ("site", "region")]
-    groups = [f"{asked.place} as site"]
-    groups += [f"{_GROUPS[g]} as {g}" for g in keys]
-    heads = headed(snapshot, viewer, filters, asked.by, "capacity")
-    answer = snapshot.counts(
-        f"{DUE} select {', '.join(groups)}, {sums}, {COVERAGE}"
-        " from due as d left join capacity as r on r.site = d.site"
-        f" and r.week = d.week and r.resource = d.resource{join}"
-        " group by all order by all",
-        {
-            **heads.parameters,
-            **window(snapshot, filters, asked.weeks),
-            **telling(snapshot, viewer, heads, asked),
-            **(parameters or {}),
-            "period": asked.period,
-        },
+@kept
+def _least(snapshot: Snapshot) -> pl.DataFrame:
+    """Which resource but slots could carry the fewest starts of a week; the fewest two.
+
+    `first` and `second` are the numbers of starts; where there is one resource only,
+    `second` is null.
+    """
+    staffed = pl.col("staffed").sort()
+    return (
+        reported(snapshot)
+        .filter(STATED, pl.col("resource") != "slot")
+        .group_by("site", "week", maintain_order=True)
+        .agg(
+            least=pl.col("resource").sort_by("staffed").first(),
+            first=staffed.first(),
+            second=staffed.get(1, null_on_oob=True),
+        )
     )
-    beside = [c for c in _BESIDE if c in answer.columns]
-    return disclosed(snapshot, viewer, answer, counts, beside)

@@ -29,6 +29,8 @@ from etl.contract.version import CONTRACT
 _KEPT = 2
 # Answers: a kilobyte or two each, some hundred for every viewer.
 _REMEMBERED = 4096
+# As many as there are functions that are `kept`.
+_FACTS = 64
 # When a row of a table belongs: the first of these columns that it has.
 _BEGINS = ("month", "week", "started", "opened", "ordered")
 _OF_TODAY = ("order_waiting",)
@@ -91,6 +93,11 @@ class Snapshot:
     def answers(self) -> Memory[pl.DataFrame]:
         """What was answered from this snapshot under its rules, by who asked what."""
         return Memory(_REMEMBERED)
+
+    @cached_property
+    def facts(self) -> Memory[Any]:
+        """What is decided of this snapshot alone, whoever asks and whatever for."""
+        return Memory(_FACTS)
 
     @cached_property
     def _counts(self) -> Memory[pl.DataFrame]:

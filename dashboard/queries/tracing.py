@@ -17,14 +17,6 @@ from dashboard.viewer import Viewer
 from etl.wording import lot_number
 
 MOST_BATCHES = 50_000
-_USED = (
-    " from material as m left join fact_batch as b"
-    " on m.site = b.site and m.batch = b.batch"
-    " where list_contains($named, m.site)"
-    " and ($lot is null or m.lot = $lot)"
-    " and ($kind is null or m.kind = $kind)"
-    " and ($supplier is null or m.supplier = $supplier)"
-)
 
 
 @dataclass(frozen=True)
@@ -48,19 +40,17 @@ def lots(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     the first and the last are told to who may see single batches.
     """
     snapshot = current()
+    these, parameters = _these(scope(snapshot, viewer, filters, None).named, filters)
     found = snapshot.rows(
         "select m.kind, m.supplier, m.lot, m.site,"
-        " cast(count(distinct m.batch) as bigint) as used,"
-        " cast(count(distinct case when not b.in_process then m.batch end) as bigint)"
-        " as ended, cast(count(distinct case when b.no_product then m.batch end)"
-        " as bigint) as failed, min(b.started) as first, max(b.started) as last,"
-        f" max(m.expires) as expires, 1 as pooled_from{_USED}"
-        " group by all"
+        " cast(sum(m.used) as bigint) as used, cast(sum(m.ended) as bigint) as ended,"
+        " cast(sum(m.failed) as bigint) as failed,"
+        " min(m.first_start) as first, max(m.last_start) as last,"
+        " max(m.expires) as expires, 1 as pooled_from"
+        f" from rollup_lot as m where {these}"
+        " group by m.kind, m.supplier, m.lot, m.site"
         " order by last desc nulls last, m.kind, m.supplier, m.lot, m.site",
-        {
-            "named": list(scope(snapshot, viewer, filters, None).named),
-            **_asked(filters),
-        },
+        parameters,
     )
     shown = disclose(snapshot, viewer, found, ("used", "ended", "failed"))
     mine = pl.col("site").is_in(_listable(snapshot, viewer, filters))
@@ -77,27 +67,22 @@ def recall(viewer: Viewer, filters: Filters) -> pl.DataFrame:
     only the lot was ever sent is there too.
     """
     snapshot = current()
-    asked = _asked(filters)
-    named = _listable(snapshot, viewer, filters) if asked["lot"] else []
+    number = _asked(filters).get("lot")
+    listable = _listable(snapshot, viewer, filters) if number else []
+    these, parameters = _these(listable, filters)
     return snapshot.rows(
-        "select m.kind, m.supplier, m.lot, m.site, m.batch, b.product, b.pathway,"
-        " b.started, b.harvested, b.first_release, b.infused, b.ended,"
-        " case when b.batch is null then 'never sent'"
-        " when b.infused is not null then 'infused'"
-        " when b.in_process then 'in process'"
-        " when b.first_release is not null and b.ended is null"
-        " then 'released, not infused'"
-        " when b.first_release is not null then 'released, never infused'"
-        " else 'gave no product' end as stands, m.expires"
-        f"{_USED} order by b.started desc nulls first, m.site, m.batch, m.kind"
+        "select m.kind, m.supplier, m.lot, m.site, m.batch, m.product, m.pathway,"
+        " m.started, m.harvested, m.first_release, m.infused, m.ended, m.stands,"
+        f" m.expires from lot_batch as m where {these}"
+        " order by m.started desc nulls first, m.site, m.batch, m.kind"
         f" limit {MOST_BATCHES}",
-        {"named": named, **asked},
+        parameters,
     ).with_columns(pl.lit(DATA).alias("state"), pl.lit(None, pl.String).alias("reason"))
 
 
 def lot_asked(viewer: Viewer, filters: Filters) -> tuple[Lot, ...]:
     """The lots of the number in the address that this viewer's sites used."""
-    if not _asked(filters)["lot"]:
+    if "lot" not in _asked(filters):
         return ()
     keys = (
         lots(viewer, filters).select("kind", "supplier", "lot").unique().sort(pl.all())
@@ -127,14 +112,21 @@ def on_the_list(viewer: Viewer, lot: Lot, agreed: Collection[str]) -> dict[str, 
     return {site: users[site] for site in told if site != viewer.site}
 
 
-def _asked(filters: Filters) -> dict[str, str | None]:
+def _these(
+    sites: Collection[str], filters: Filters
+) -> tuple[str, dict[str, list[str] | str]]:
+    """The lots asked for, of these sites, as SQL over alias `m`, with parameters."""
+    asked = _asked(filters)
+    words = "".join(f" and m.{word} = ${word}" for word in asked)
+    named = f"m.site in (select unnest(cast($named as varchar[]))){words}"
+    return named, {"named": [*sites], **asked}
+
+
+def _asked(filters: Filters) -> dict[str, str]:
     """The lot in the address, as the contract writes it; its supplier and kind."""
-    number = lot_number(filters.extra.get("lot", ""))
-    return {
-        "lot": number or None,
-        "kind": filters.extra.get("kind") or None,
-        "supplier": filters.extra.get("supplier") or None,
-    }
+    words = {word: filters.extra.get(word, "") for word in ("lot", "kind", "supplier")}
+    words["lot"] = lot_number(words["lot"])
+    return {word: said for word, said in words.items() if said}
 
 
 def _listable(snapshot: Snapshot, viewer: Viewer, filters: Filters) -> list[str]:

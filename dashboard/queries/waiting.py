@@ -1,8 +1,6 @@
 """Who waits: queues that sites report week by week, and orders without a start."""
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,7 +8,6 @@ import polars as pl
 from dashboard.filters import Filters
 from dashboard.queries.disclosure import (
     POOLS,
-    SCOPE,
     Scope,
     audience_rule,
     headed,
@@ -18,26 +15,22 @@ from dashboard.queries.disclosure import (
     withheld,
 )
 from dashboard.queries.due import (
-    COVERAGE,
-    DUE,
-    FREE,
-    HEARD,
     KNOWN,
     RECENT,
     Asked,
+    Due,
+    Span,
+    count,
     disclosed,
-    telling,
-    window,
+    reported,
+    total,
+    weeks_due,
 )
 from dashboard.queries.finest import PATIENTS
 from dashboard.queries.pattern import pattern
 from dashboard.queries.snapshot import Snapshot, current
-from dashboard.queries.weeks import told_weeks
+from dashboard.queries.weeks import told_weeks, unhidden
 from dashboard.viewer import Viewer
-
-# Of a pool silent sites are left in, as they are in its weeks: they would be what is
-# left of those.
-_CURRENT = f"(not {FREE.format(heading='d.shown')} or {HEARD})"
 
 
 def queue(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
@@ -50,50 +43,50 @@ def queue(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
     patients, so both counts are held back together.
     """
     snapshot = current()
-    recent = window(snapshot, Filters(), RECENT)
     heads = headed(snapshot, viewer, filters, (by,), "capacity")
-    told = telling(snapshot, viewer, heads, Asked((by,), "slot", RECENT, "slots"))
-    newest = _newest(snapshot, viewer, heads, recent)
-    answer = snapshot.counts(
-        f"{DUE}, newest as (select unnest(cast($newest_shown as varchar[])) as shown,"
-        " unnest(cast($newest_week as date[])) as week),"
-        " late as (select site, max(week) as week from capacity"
-        " where resource = 'slot' and waiting is not null"
-        " and week <= cast($last as date) group by site)"
-        " select d.shown as site, cast(sum(case when d.week ="
-        f" (case when {FREE.format(heading='d.shown')} then late.week"
-        " else newest.week end)"
-        f" and {_CURRENT} then r.waiting end) as bigint) as waiting,"
-        f" cast(sum(case when {KNOWN} and {_CURRENT} then r.used end) as bigint)"
-        f" as used, count(*) filter ({KNOWN} and {_CURRENT}) as heard,"
-        f" {COVERAGE} from due as d"
-        " left join capacity as r on r.site = d.site and r.week = d.week"
-        " and r.resource = d.resource left join late on late.site = d.site"
-        " left join newest on newest.shown = d.shown"
-        " group by all order by all",
-        {
-            **heads.parameters,
-            **recent,
-            **told,
-            "period": None,
-            "newest_shown": [*newest],
-            "newest_week": [*newest.values()],
-        },
+    due = _recent(viewer, filters, Asked((by,), "slot", RECENT, "slots"))
+    newest = _newest(snapshot, viewer, heads, due.span)
+    each = due.beside(_late(snapshot, due.span), ("site",)).beside(newest, ("shown",))
+    # Of a pool silent sites are left in, as they are in its weeks: they would be what
+    # is left of those.
+    speaking = ~pl.col("free") | due.span.heard.fill_null(False)
+    last = pl.when("free").then("late").otherwise("newest")
+    known = KNOWN & speaking
+    answer = each.summed(
+        total("waiting", speaking & (pl.col("week") == last)).cast(pl.Int64),
+        total("used", known).cast(pl.Int64),
+        count(known).alias("heard"),
+        (~pl.col("free").any() & pl.col("newest").is_null().all()).alias("unknown"),
     )
-    unknown = ~pl.lit(told["open"]) & ~pl.col("site").is_in([*told["free"], *newest])
-    answer = answer.with_columns(pl.col("untold") + unknown)
-    return disclosed(snapshot, viewer, answer, ("waiting", "used"))
+    untold = pl.col("untold") + pl.col("unknown").cast(pl.Int64)
+    marked = answer.with_columns(untold=untold).drop("unknown")
+    return disclosed(snapshot, viewer, marked, ("waiting", "used"))
+
+
+def _recent(viewer: Viewer, filters: Filters, asked: Asked) -> Due:
+    """The last weeks up to the network's day, whatever the period of the filters."""
+    return weeks_due(viewer, replace(filters, start=None, end=None), asked)
+
+
+def _late(snapshot: Snapshot, span: Span) -> pl.DataFrame:
+    """By site the last week of which it stated how many wait for a slot: `late`."""
+    stated = reported(snapshot).filter(
+        pl.col("waiting").is_not_null(), pl.col("week") <= span.last, resource="slot"
+    )
+    return stated.group_by("site").agg(late=pl.col("week").max())
 
 
 def _newest(
-    snapshot: Snapshot, viewer: Viewer, heads: Scope, recent: Mapping[str, Any]
-) -> dict[str, date]:
+    snapshot: Snapshot, viewer: Viewer, heads: Scope, span: Span
+) -> pl.DataFrame:
     """The newest week whose queue is told, by heading; of those that are not free."""
+    if unhidden(snapshot, viewer, heads) is None:
+        return pl.DataFrame(schema={"shown": pl.String, "newest": pl.Date})
     weeks = told_weeks(snapshot, viewer, "queue", heads, in_all=False).filter(
         pl.col("resource") == "slot",
-        pl.col("week").is_between(recent["first"], recent["last"]),
+        pl.col("week").is_between(span.first, span.last),
     )
-    return dict(weeks.group_by("shown").agg(pl.col("week").max()).sort("shown").rows())
+    return weeks.group_by("shown").agg(newest=pl.col("week").max())
 
 
 def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.DataFrame:
@@ -102,20 +95,21 @@ def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.Dat
     `oldest` is the number of days that the oldest of them has waited.
     """
     snapshot = current()
-    answer = snapshot.counts(
-        "select s.shown as site, cast(sum(d.waiting) as bigint) as waiting,"
-        " max(date_diff('day', d.ordered, cast($day as date))) as oldest,"
-        " count(distinct d.site) as pooled_from"
-        f" from order_waiting as d join {SCOPE} as s on d.site = s.site"
-        " group by all order by all",
-        {
-            **headed(snapshot, viewer, filters, (by,), "capacity").parameters,
-            "day": snapshot.as_of,
-        },
+    waiting = _waiting(snapshot)
+    answer = (
+        headed(snapshot, viewer, filters, (by,), "capacity")
+        .frame.join(waiting, on="site")
+        .group_by(pl.col("shown").alias("site"))
+        .agg(
+            pl.col("waiting").sum(),
+            oldest=(pl.lit(snapshot.as_of) - pl.col("first").min()).dt.total_days(),
+            pooled_from=pl.col("site").n_unique(),
+        )
+        .sort("site")
     )
     # The oldest of a pool is one patient's wait.
     pool = pl.col("site").is_in([*POOLS])
-    untold = pool & pl.lit(not _pool_is_safe(snapshot))
+    untold = pool & pl.lit(not _pool_is_safe(snapshot, waiting))
     answer = answer.with_columns(
         pl.when(~untold).then("waiting").alias("waiting"),
         pl.when(~pool).then("oldest").alias("oldest"),
@@ -128,15 +122,18 @@ def orders_waiting(viewer: Viewer, filters: Filters, by: str = "site") -> pl.Dat
     return withheld(shown, over, ["site"], ("waiting", "oldest"))
 
 
-def _pool_is_safe(snapshot: Snapshot) -> bool:
+def _waiting(snapshot: Snapshot) -> pl.DataFrame:
+    """By site, how many wait, and since which day the first of them does."""
+    return snapshot.counts(
+        "select site, cast(sum(waiting) as bigint) as waiting, min(ordered) as first"
+        " from order_waiting group by site order by site",
+        {},
+    )
+
+
+def _pool_is_safe(snapshot: Snapshot, waiting: pl.DataFrame) -> bool:
     """Whether the waiting of all pooled sites are enough, also for who knows a part."""
     found = pattern(snapshot, "capacity")
-    waiting = dict(
-        snapshot.counts(
-            "select site, cast(sum(waiting) as bigint) from order_waiting group by 1"
-            " order by 1",
-            {},
-        ).iter_rows()
-    )
-    counts = np.array([[waiting.get(site, 0) for site in found.table.sites]], np.int64)
+    known = dict(waiting.select("site", "waiting").iter_rows())
+    counts = np.array([[known.get(site, 0) for site in found.table.sites]], np.int64)
     return bool(found.rule(PATIENTS, whole=True).holds(counts).all())

@@ -48,8 +48,8 @@ BLOCK: Final = {
     "week": pl.Date, "first": pl.Date, "until": pl.Date,
 }  # fmt: skip
 _CELLS: Final = (
-    "with begun as (select site, week, sum(n) as n from rollup_event"
-    " where event = 'started' and counted group by all)"
+    "with begun as (select site, week, sum(n) as n from rollup_start"
+    " where counted group by all)"
     " select c.site, c.resource, c.week,"
     " case when c.staffed is not null then c.used end as used,"
     " case when c.staffed is not null and c.used is not null then c.booked end"

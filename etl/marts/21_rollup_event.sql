@@ -1,4 +1,4 @@
--- Throughput: each event counts in the week in which it happened.
+-- Throughput: each event counts in the month in which it happened.
 create table rollup_event as
 with event as (
     select site, batch, 'started' as event, started as happened from fact_batch
@@ -20,18 +20,17 @@ select
     b.pathway,
     coalesce(b.trial, '-') as trial,
     b.counted,
-    cast(date_trunc('week', e.happened) as date) as week,
     cast(date_trunc('month', e.happened) as date) as month,
     e.event,
     count(*) as n,
     sum(case when e.event = 'harvested' then coalesce(b.cells_final, 0) else 0 end)
         as cells,
-    sum(case
-            when e.event = 'harvested' then coalesce(b.doses_made, 0)
-            when e.event = 'released' then coalesce(b.doses_released, 0)
-            when e.event = 'infused' then coalesce(b.doses_infused, 0)
-            else 0
-        end) as doses
+    cast(sum(case
+                 when e.event = 'harvested' then coalesce(b.doses_made, 0)
+                 when e.event = 'released' then coalesce(b.doses_released, 0)
+                 when e.event = 'infused' then coalesce(b.doses_infused, 0)
+                 else 0
+             end) as bigint) as doses
 from event as e
 inner join fact_batch as b on e.site = b.site and e.batch = b.batch
 where e.happened is not null

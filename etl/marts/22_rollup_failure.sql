@@ -4,7 +4,6 @@ select
     site,
     product,
     pathway,
-    cast(date_trunc('week', started) as date) as week,
     cast(date_trunc('month', started) as date) as month,
     coalesce(failure_stage, 'not_stated') as stage,
     coalesce(failure_category, 'not_stated') as category,

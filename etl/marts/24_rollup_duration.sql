@@ -20,9 +20,6 @@ ordering as (
         d.site,
         d.product,
         coalesce(b.pathway, '-') as pathway,
-        case when b.batch is null then '-' else coalesce(b.process, 'other') end
-            as process,
-        coalesce(b.starting_material, '-') as starting_material,
         d.ordered,
         coalesce(d.collected, b.collected) as collected,
         b.started,
@@ -41,8 +38,6 @@ made as (
         site,
         product,
         pathway,
-        coalesce(process, 'other') as process,
-        coalesce(starting_material, '-') as starting_material,
         collected,
         received,
         started,
@@ -66,7 +61,7 @@ made as (
 
 step as (
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'ordered_collected' as step,
         ordered as since,
         collected as until,
@@ -75,38 +70,38 @@ step as (
     from ordering
     union all
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'collected_received', collected, received, closed, begun
     from made
     union all
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'received_started', received, started, closed, grown
     from made
     union all
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'started_harvested', started, harvested, closed, let_go
     from made
     union all
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'harvested_released', harvested, first_release, refused, infused is not null
     from made
     union all
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'released_infused', first_release, infused, closed_after, false
     from made
     union all
     -- A product that was infused still has to be certified, whatever came after.
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'provisional_final', provisional_release, final_decision, closed_unused, false
     from made
     union all
     select
-        site, product, pathway, process, starting_material,
+        site, product, pathway,
         'ordered_infused', ordered, infused, closed, done
     from ordering
 ),
@@ -128,15 +123,12 @@ select
     site,
     product,
     pathway,
-    process,
-    starting_material,
-    cast(date_trunc('week', since) as date) as week,
     cast(date_trunc('month', since) as date) as month,
     step,
     cast(date_diff('day', since, stop) as integer) as day,
-    sum(case when fate = 'ended' then 1 else 0 end) as ended,
-    sum(case when fate = 'competing' then 1 else 0 end) as competing,
-    sum(case when fate = 'censored' then 1 else 0 end) as censored
+    count(case when fate = 'ended' then 1 end) as ended,
+    count(case when fate = 'competing' then 1 end) as competing,
+    count(case when fate = 'censored' then 1 end) as censored
 from measured
 where stop >= since
 group by all;

@@ -7,13 +7,12 @@ select
     b.product,
     b.pathway,
     r.parameter,
-    cast(date_trunc('week', r.sampled) as date) as week,
     cast(date_trunc('month', r.sampled) as date) as month,
     cast(date_diff('day', r.sampled,
                    coalesce(r.reported, (select as_of from network_day)))
          as integer) as day,
-    sum(case when r.reported is not null then 1 else 0 end) as ended,
-    sum(case when r.reported is null then 1 else 0 end) as censored
+    count(case when r.reported is not null then 1 end) as ended,
+    count(case when r.reported is null then 1 end) as censored
 from result as r
 inner join fact_batch as b on r.site = b.site and r.batch = b.batch
 where r.sampled is not null

@@ -13,8 +13,8 @@ select
     r.parameter,
     r.unit,
     cast(date_trunc('month', b.started) as date) as month,
-    sum(case when r.figure is null then 0 else 1 end) as n,
-    sum(case when r.figure is null then 1 else 0 end) as censored,
+    count(r.figure) as n,
+    count(case when r.figure is null then 1 end) as censored,
     cast(coalesce(sum(r.figure), 0) as double) as total,
     cast(coalesce(sum(r.figure * r.figure), 0) as double) as squares
 from (

@@ -31,9 +31,9 @@ select
     pathway,
     cast(date_trunc('month', provisional_release) as date) as month,
     greatest(cast(date_diff('day', provisional_release, until) as integer), 0) as day,
-    sum(case when late_failure then 1 else 0 end) as failed,
-    sum(case when late_failure and given then 1 else 0 end) as failed_given,
-    sum(case when known and not late_failure then 1 else 0 end) as certified,
-    sum(case when known then 0 else 1 end) as waiting
+    count(case when late_failure then 1 end) as failed,
+    count(case when late_failure and given then 1 end) as failed_given,
+    count(case when known and not late_failure then 1 end) as certified,
+    count(*) - count(case when known then 1 end) as waiting
 from settled
 group by all;

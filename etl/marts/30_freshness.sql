@@ -18,7 +18,7 @@ with spoken as (
         site,
         'batch',
         least(max(month) + 27, (select as_of from network_day))
-    from rollup_batch
+    from rollup_batch_week
     where week is null
     group by site
     union all

@@ -21,19 +21,18 @@ select
     coalesce(b.product, '-') as product,
     coalesce(b.pathway, '-') as pathway,
     coalesce(b.counted, k.stage <> 'pre_gmp') as counted,
-    cast(date_trunc('week', d.opened) as date) as week,
     cast(date_trunc('month', d.opened) as date) as month,
     d.grade,
     coalesce(d.category, 'not_stated') as category,
     coalesce(d.root_cause, 'not_stated') as root_cause,
     count(*) as opened,
-    sum(case when d.closed is null then 1 else 0 end) as still_open,
-    sum(case when d.capa_due is not null or d.capa_closed is not null
-             then 1 else 0 end) as actions,
-    sum(case when d.capa_due is not null and d.capa_closed is null then 1 else 0 end)
+    count(case when d.closed is null then 1 end) as still_open,
+    count(case when d.capa_due is not null or d.capa_closed is not null
+               then 1 end) as actions,
+    count(case when d.capa_due is not null and d.capa_closed is null then 1 end)
         as actions_open,
-    sum(case when d.capa_due < k.until then 1 else 0 end) as actions_due,
-    sum(case when d.capa_due < k.until and d.capa_closed is null then 1 else 0 end)
+    count(case when d.capa_due < k.until then 1 end) as actions_due,
+    count(case when d.capa_due < k.until and d.capa_closed is null then 1 end)
         as actions_overdue
 from deviation as d
 inner join known as k on d.site = k.site

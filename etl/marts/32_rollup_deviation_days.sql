@@ -27,13 +27,12 @@ select
     w.site,
     coalesce(b.product, '-') as product,
     coalesce(b.pathway, '-') as pathway,
-    cast(date_trunc('week', w.opened) as date) as week,
     cast(date_trunc('month', w.opened) as date) as month,
     w.grade,
     w.closing,
     cast(date_diff('day', w.opened, coalesce(w.until, k.until)) as integer) as day,
-    sum(case when w.until is not null then 1 else 0 end) as ended,
-    sum(case when w.until is null then 1 else 0 end) as censored
+    count(case when w.until is not null then 1 end) as ended,
+    count(case when w.until is null then 1 end) as censored
 from way as w
 inner join known as k on w.site = k.site
 left join fact_batch as b on w.site = b.site and w.batch = b.batch

@@ -14,13 +14,12 @@ select
     b.site,
     b.product,
     b.pathway,
-    cast(date_trunc('week', b.started) as date) as week,
     cast(date_trunc('month', b.started) as date) as month,
-    sum(case when b.no_product then 1 else 0 end) as failed,
-    sum(case when b.no_product and m.batch is not null then 1 else 0 end)
+    count(case when b.no_product then 1 end) as failed,
+    count(case when b.no_product and m.batch is not null then 1 end)
         as failed_marked,
-    sum(case when b.no_product then 0 else 1 end) as sound,
-    sum(case when not b.no_product and m.batch is not null then 1 else 0 end)
+    count(case when not b.no_product then 1 end) as sound,
+    count(case when not b.no_product and m.batch is not null then 1 end)
         as sound_marked
 from fact_batch as b
 inner join reporting as r on b.site = r.site

@@ -16,10 +16,10 @@ select
     month,
     case when first_failed = 1 then 'failed' else 'gave' end as first_attempt,
     cast(date_diff('day', ordered, stop) as integer) as day,
-    sum(case when infused is not null then 1 else 0 end) as ended,
-    sum(case when infused is null and closed is not null then 1 else 0 end)
+    count(case when infused is not null then 1 end) as ended,
+    count(case when infused is null and closed is not null then 1 end)
         as competing,
-    sum(case when infused is null and closed is null then 1 else 0 end) as censored
+    count(case when infused is null and closed is null then 1 end) as censored
 from lived
 where stop >= ordered
 group by all;

@@ -19,10 +19,9 @@ select
     o.pathway,
     o.month,
     n.attempt,
-    sum(case when n.no_product is null then 1 else 0 end) as in_process,
-    sum(case when n.no_product is null then 0 else 1 end) as ended,
-    sum(case when n.no_product is null or n.no_product then 0 else 1 end)
-        as product_made
+    count(case when n.no_product is null then 1 end) as in_process,
+    count(n.no_product) as ended,
+    count(case when not n.no_product then 1 end) as product_made
 from numbered as n
 inner join order_life as o on n.site = o.site and n.order_key = o.order_key
 group by all;

@@ -6,7 +6,7 @@ select
     pathway,
     provisional_release,
     count(*) as provisional,
-    sum(case when final_decision is null then 1 else 0 end) as waiting
+    count(case when final_decision is null then 1 end) as waiting
 from fact_batch
 where counted and provisional_release is not null
 group by site, product, pathway, provisional_release;

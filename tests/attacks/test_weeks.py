@@ -40,7 +40,7 @@ def rare(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Demo:
             f" least({column}, 1) else 0 end where {column} is not null"
             for column in ("used", "booked", "waiting")
         ),
-        f"delete from rollup_event where event = 'started' and {RARE} > 0",
+        f"delete from rollup_start where {RARE} > 0",
         "update order_waiting set waiting = 0 where hash(site) % 4 > 0",
     )
     path = folder / "strict" / "data" / "snapshots" / "1.duckdb"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import queries
+from dashboard.queries.network import lines
 from dashboard.viewer import Viewer
 from tests.dashboard.republishing import republished
 from tests.demo import LEAD, PUBLIC, Demo
@@ -100,6 +101,20 @@ def test_what_is_remembered_of_a_pool_is_rounded_as_the_rules_of_today_say(
     assert started(before) % 1000
     assert started(ruled) % 1000 == 0
     assert started(before) % 1000
+
+
+def test_what_is_kept_of_a_snapshot_is_what_its_reader_is_shown_of_it(
+    demo: Demo, tmp_path: Path
+) -> None:
+    """Nothing before a first month is in it for whoever is shown nothing before it."""
+    path = tmp_path / "snapshots" / "1.duckdb"
+    republished(demo, path, {"public": {"threshold": 5, "since": "2026-08"}})
+    whole = queries.current(path.parent)
+    with demo.asked_by(PUBLIC), queries.answering_from(whole):
+        seen = lines(queries.current())
+        assert lines(queries.current()) is seen
+    assert {*seen.rows()} < {*lines(whole).rows()}
+    assert {*lines(queries.current(demo.snapshots)).rows()} == {*lines(whole).rows()}
 
 
 def test_nobody_can_change_what_is_remembered(demo: Demo) -> None:

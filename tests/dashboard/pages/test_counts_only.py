@@ -32,7 +32,7 @@ SITES = (SITE, "havelmark", "manzanera", "elbmarsch", "clydebrae", "guadalora")
 Figure = Callable[[Viewer, Filters], pl.DataFrame]
 KEPT = (
     *("meta", "count", "reject", "run", "source_error"),
-    *("finding_place", "provenance"),
+    *("finding_placed", "discordance_placed", "provenance"),
 )
 
 

@@ -219,13 +219,13 @@ def test_every_question_has_a_sentence_and_states(
         "update rollup_batch set no_product = 0, fails_usual = 0, fails_own = 0",
         "update rollup_batch set no_product = no_product_of,"
         " fails_usual = fails_usual_of",
-        f"delete from rollup_batch where site = '{STRICT}' and week <>"
-        f" (select min(week) from rollup_batch where site = '{STRICT}')",
+        f"delete from rollup_batch where site = '{STRICT}' and month <>"
+        f" (select min(month) from rollup_batch where site = '{STRICT}')",
         "delete from report",
     ],
     ids=[
         "one site", "two sites", "a laboratory", "no batch", "no failure",
-        "nothing but failures", "a site with a week", "no reports",
+        "nothing but failures", "a site with a month", "no reports",
     ],
 )  # fmt: skip
 def test_extremes_are_a_state_or_a_sentence(

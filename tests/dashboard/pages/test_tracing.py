@@ -18,6 +18,7 @@ from dashboard.pages import _recall, batch, tracing
 from dashboard.proposals import NotWrittenError
 from dashboard.queries import Lot
 from dashboard.viewer import Request, Viewer, asking
+from etl.marts import statements
 from tests.dashboard.recounting import Recount
 from tests.demo import LEAD, PUBLIC, Demo
 
@@ -120,6 +121,7 @@ def test_a_batch_of_which_only_the_lot_was_sent_is_on_the_list(
     stray = altered(
         demo, tmp_path, "insert into material (site, batch, kind, supplier, lot) values"
         " ('turiana', 'k1-00000000000000aa', 'vector', 'vectoria', 'LV9317')",
+        "drop table lot_batch", dict(statements())["26_lot_batch.sql"],
     )  # fmt: skip
     with stray.asked_by(LEAD):
         frame = _recall.listed(LEAD, asked())

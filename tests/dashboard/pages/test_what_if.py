@@ -334,11 +334,11 @@ def test_sites_that_joined_late_are_closed_unstaffed_or_idle_are_drawn_or_said(
         demo,
         tmp_path,
         "delete from capacity where site = 'turiana' and week < '2026-05-18'",
-        "delete from rollup_event where site = 'turiana' and week < '2026-05-18'",
+        "delete from rollup_start where site = 'turiana' and week < '2026-05-18'",
         "update site set stage = 'closed' where site = 'rhodanie'",
         "update capacity set staffed = 0 where site = 'vesuvina'",
         "delete from rollup_batch where site = 'guadalora'",
-        "delete from rollup_event where site = 'guadalora'",
+        "delete from rollup_start where site = 'guadalora'",
     ):
         check = _what_if_check.against(LEAD, Filters())
         days = _what_if_patients.by_place(LEAD, Filters())

@@ -2,7 +2,7 @@
 -- columns, so that every rate draws both. What such a site cannot count is null. A month
 -- of which batches are known, from before the site counted for itself, is not counted
 -- twice.
-insert into rollup_batch (
+insert into rollup_batch_week (
     site, product, pathway, trial, process, starting_material, counted, month,
     started, in_process, ended, harvested, released, infused, provisional,
     awaiting_final, no_product, no_product_of, out_of_spec, out_of_spec_of,
