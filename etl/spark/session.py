@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -41,6 +41,8 @@ _RULES: Final = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     # Rows reach this machine a partition at a time and go on to the disk.
     "spark.driver.maxResultSize": "0",
+    # Out of memory Spark would wait for ever for the part of it that died of that.
+    "spark.driver.defaultJavaOptions": "-XX:+ExitOnOutOfMemoryError",
     # One task has one core: polars and DuckDB would otherwise take all there are.
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
     "spark.executorEnv.OMP_NUM_THREADS": "1",
@@ -86,6 +88,14 @@ def session(cluster: Cluster) -> "Iterator[SparkSession]":
             _await_workers(spark, cluster)
         yield spark
     finally:
+        _stop(spark)
+
+
+def _stop(spark: "SparkSession") -> None:
+    from py4j.protocol import Py4JError
+
+    # Of a Spark that is dead there is nothing left to stop, and why it died is told.
+    with suppress(OSError, Py4JError):
         spark.stop()
 
 
@@ -183,6 +193,11 @@ def explained(text: str) -> str:
 
 
 _KNOWN: Final = {
+    r"Answer from Java side is empty|Error while (?:sending|receiving)|Java server": (
+        "The part of Spark that runs on this machine ended, mostly for want of memory: "
+        "what a partition holds passes through it. Give it more, as with "
+        "--conf spark.driver.memory=4g."
+    ),
     r"connectors[\w.]*\.(?:PocnetError|ConfigError): (.+)": "{0}",
     r"PYTHON_VERSION_MISMATCH.+?(\d+\.\d+).+?(\d+\.\d+)": (
         "The workers have Python {0} and this machine has {1}: install the same one, "

@@ -49,17 +49,25 @@ def packed(rows: "DataFrame") -> "DataFrame":
 
 
 def fetched(parcels: "DataFrame") -> Iterator[tuple[str, pl.DataFrame]]:
-    """Table and rows of each parcel, here, a partition at a time."""
-    rows: Any = parcels.toLocalIterator(prefetchPartitions=True)
-    for row in rows:
-        yield row["table"], frame_of(bytes(row["frame"]))
+    """Table and rows of each parcel, here, a partition at a time.
+
+    All partitions are made first, on all cores, and wait on their disks. They are
+    fetched by one job each: `toLocalIterator` of Spark 4 holds on to every partition
+    that it ever fetched, until this machine has no memory left.
+    """
+    made = kept(parcels)
+    made.count()
+    rows, spark = made.rdd, made.sparkSession.sparkContext
+    for partition in range(rows.getNumPartitions()):
+        for row in spark.runJob(rows, iter, [partition]):
+            yield row["table"], frame_of(bytes(row["frame"]))
 
 
 def kept(rows: "DataFrame") -> "DataFrame":
     """The rows on the disks of who made them; what is lost is made again."""
     from pyspark import StorageLevel
 
-    return rows.persist(StorageLevel.DISK_ONLY)
+    return rows if rows.is_cached else rows.persist(StorageLevel.DISK_ONLY)
 
 
 def spark_types(schema: pa.Schema) -> Any:
