@@ -41,6 +41,34 @@ def record(table: str) -> str:
     return f"regexp_replace({table}.ref, ', (event|instance) .*$', '')"
 
 
+def nearby(table: str, dataset: str) -> str:
+    """The ids of the standing rows that bundles can change which do not say all.
+
+    All rows of each thing that they speak of, as a batch or an order, and the rows of
+    the records that they touch. Each of the three searches is one that a scan can be
+    narrowed by, so that it does not matter how many other rows there are.
+    """
+    thing = KEYS[dataset][:2][-1]
+    touched = "exists (select 1 from touched as n where n.entry = t.entry and n.record"
+    part = "contains(t.ref, ', event ') or contains(t.ref, ', instance ')"
+    found = (
+        f't."{thing}" in (select "{thing}" from state)',
+        f"{touched} = t.ref)",
+        f"({part}) and {touched} = {record('t')})",
+    )
+    ours = f"from {table} as t where t.sender = $sender and t.closed_run is null"
+    return " union ".join(f"select t.rowid as id {ours} and {each}" for each in found)
+
+
+def near(table: str, sender: str, *, complete: bool) -> str:
+    """The standing rows of a sender, each with its `id`; all, or those in `nearby`."""
+    some = "true" if complete else "t.rowid in (select id from nearby)"
+    return (
+        f"select t.rowid as id, t.* from {table} as t "
+        f"where t.sender = '{sender}' and t.closed_run is null and {some}"
+    )
+
+
 def closing(table: str, dataset: str, *, complete: bool) -> str:
     """Closes what `state` changed or took away and, if it is complete, all else.
 
@@ -56,8 +84,8 @@ def closing(table: str, dataset: str, *, complete: bool) -> str:
     )
     gone = "true" if complete else f"(exists ({held}) or exists ({touched}))"
     return (
-        f"update {table} as t set closed_run = $run where t.sender = $sender "
-        f"and t.closed_run is null and {gone} and not exists ({unchanged})"
+        f"update {table} set closed_run = $run where rowid in "
+        f"(select t.id from near as t where {gone} and not exists ({unchanged}))"
     )
 
 
@@ -69,20 +97,18 @@ def renaming(table: str, dataset: str) -> str:
     """
     moved = "t.ref is distinct from i.ref and i.ref like 'record %'"
     return (
-        f"update {table} as t set entry = i.entry, origin = i.origin, ref = i.ref "
-        "from state as i where t.sender = $sender and t.closed_run is null "
-        f"and i.alive and {equal(KEYS[dataset], 'i', 't')} "
-        f"and (t.entry is distinct from i.entry or ({moved}))"
+        f"update {table} as o set entry = s.entry, origin = s.origin, ref = s.ref from "
+        "(select t.id, i.entry, i.origin, i.ref from near as t inner join state as i "
+        f"on {equal(KEYS[dataset], 'i', 't')} where i.alive "
+        f"and (t.entry is distinct from i.entry or ({moved}))) as s "
+        "where o.rowid = s.id"
     )
 
 
 def opening(table: str, dataset: str, *, known: bool = True) -> str:
     """Adds the rows of `state` that do not stand already, if any do (`known`)."""
     columns = (*SCHEMAS[dataset].column_names(), *PROVENANCE)
-    stands = (
-        f"select 1 from {table} as t where t.sender = $sender "
-        f"and t.closed_run is null and {equal(KEYS[dataset], 'i', 't')}"
-    )
+    stands = f"select 1 from near as t where {equal(KEYS[dataset], 'i', 't')}"
     return (
         f"insert into {table} ({names(columns)}, sender, opened_run) "
         f"select {names(columns)}, $sender, $run from state as i where i.alive"
@@ -94,12 +120,18 @@ def opening(table: str, dataset: str, *, known: bool = True) -> str:
 def duplicated(table: str, dataset: str) -> str:
     """Counts the keys that a sender's standing rows say more than once.
 
-    By their hashes, which takes a fifth of the time: two keys of 10 million that
-    share one have a chance of 3 in a million.
+    Among the rows that were near, and those that a run added: the others have other
+    keys, and were counted when they came. By their hashes, which takes a fifth of the
+    time: two keys of 10 million that share one have a chance of 3 in a million.
     """
+    key = names(KEYS[dataset])
+    added = (
+        f"select rowid as id, {key} from {table} "
+        "where sender = $sender and closed_run is null and opened_run = $run"
+    )
     return (
-        f"select count(*) - count(distinct hash({names(KEYS[dataset])})) from {table} "
-        "where sender = $sender and closed_run is null"
+        f"select count(*) - count(distinct hash({key})) "
+        f"from (select id, {key} from near union {added})"
     )
 
 

@@ -9,7 +9,7 @@ times slower): keys are counted after each change instead.
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -228,24 +228,37 @@ class Warehouse:
         table, reject = self.table(dataset), self.table("reject")
         bound = {"run": run, "sender": sender}
         known = self.standing(sender, dataset) > 0
+        self._look_near(table, sender, dataset, complete=fold.complete or not known)
         if known:
             closing = history.closing(table, dataset, complete=fold.complete)
-            self.connection.execute(closing, bound)
-            renaming = history.renaming(table, dataset)
-            self.connection.execute(renaming, {"sender": sender})
+            self.connection.execute(closing, {"run": run})
+            self.connection.execute(history.renaming(table, dataset))
         opening = history.opening(table, dataset, known=known)
         self.connection.execute(opening, bound)
-        self._assert_unique(table, sender, dataset)
+        self._assert_unique(table, dataset, bound)
         of = {**bound, "dataset": dataset}
         resolving = ledger.resolving(reject, complete=fold.complete)
         self.connection.execute(resolving, of)
         self.connection.execute(ledger.refusing(reject), of)
 
-    def _assert_unique(self, table: str, sender: str, dataset: str) -> None:
-        repeats = self._count(history.duplicated(table, dataset), {"sender": sender})
+    def _look_near(
+        self, table: str, sender: str, dataset: str, *, complete: bool
+    ) -> None:
+        """Have as `near` the standing rows that a fold can change."""
+        if not complete:
+            found = history.nearby(table, dataset)
+            create = f"create or replace temp table nearby as {found}"
+            self.connection.execute(create, {"sender": sender})
+        near = history.near(table, sender, complete=complete)
+        self.connection.execute(f"create or replace temp view near as {near}")
+
+    def _assert_unique(
+        self, table: str, dataset: str, bound: Mapping[str, object]
+    ) -> None:
+        repeats = self._count(history.duplicated(table, dataset), bound)
         if repeats:
             raise PocnetError(
-                f"{repeats} rows of {sender} say a key of `{dataset}` "
+                f"{repeats} rows of {bound['sender']} say a key of `{dataset}` "
                 "twice after the change, so the run was taken back. This is a fault "
                 "of pocnet: please report it with the versions of pocnet and DuckDB."
             )

@@ -296,7 +296,7 @@ def test_a_key_said_twice_takes_the_run_back(warehouse: Warehouse) -> None:
     apply(warehouse, arrival(0, releases({"a": "released", "b": "released"})))
     warehouse.connection.execute("update release set batch = 'a'")
     with pytest.raises(PocnetError, match="twice"):
-        apply(warehouse, arrival(1, releases({"c": "released"}), full=False))
+        apply(warehouse, arrival(1, releases({"a": "released"}), full=False))
     assert warehouse.last_run() == 1
 
 
