@@ -2,9 +2,9 @@
 
 A daily run changes little, so the new file begins as a copy of the one before. Contract
 rows that changed are exchanged, the batches that they speak of are judged again, and
-what is counted over all batches is counted again. Where more than single rows changed,
-as criteria, rules or the code itself did, the snapshot is made anew: to continue is
-only a quicker way to the same tables.
+the counts are moved by what is other than before (`etl.recount`). Where more than
+single rows changed, as criteria, rules or the code itself did, the snapshot is made
+anew: to continue is only a quicker way to the same tables.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ import duckdb
 
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.history import current, equal, names
-from etl.judged_tables import JUDGED, Judgement, members_usual
-from etl.panel_tables import PANEL
+from etl.judged_tables import Judgement, members_usual
 from etl.provenance import ABOUT, provenance
+from etl.recount import recounting
 from etl.store import Warehouse
 
 # All batches follow from these, so there is nothing to continue when one changes.
@@ -61,13 +61,13 @@ def _sources(folder: Traversable) -> Iterator[Traversable]:
 
 @dataclass(frozen=True)
 class Continued:
-    """How a copy stands: batches exchanged since it was made anew; is it to be counted?
+    """How a copy stands: batches exchanged since it was made anew; has anything moved?
 
-    It is not where no row, no bundle and no day is other than before.
+    It has not where no row, no bundle and no day is other than before.
     """
 
     worn: int
-    recount: bool
+    moved: bool
 
 
 @dataclass(frozen=True)
@@ -106,28 +106,37 @@ def continued(
 ) -> Continued | None:
     """Bring the copy in the connection's current schema up to the rows that stand now.
 
-    What is counted over all batches is gone then, if it is to be counted again. None
-    where it cannot be continued, and is spoilt.
+    None where it cannot be continued, and is spoilt.
     """
     earlier = _earlier(connection, warehouse, config)
     if earlier is None or not _same_usual(connection, earlier.as_of, as_of):
         return None
+    days = (earlier.as_of, as_of)
     with _changes(connection, warehouse, earlier.run) as changed:
         worn = earlier.worn + _count(connection, "touched")
         ruled = any(changed[name] for name in _RULING)
         if ruled or worn > _WORN * _count(connection, '"batch"'):
             return None
-        for name in (name for name, some in changed.items() if some):
-            _exchange(connection, warehouse, name)
-        if any(changed[name] for name in _JUDGED_BY):
-            Judgement(connection, as_of).again("from touched")
+        same = earlier.as_of == as_of and not any(changed.values())
+        if not same:
+            with recounting(connection, warehouse, days):
+                _exchange_all(connection, warehouse, changed, as_of)
     _trace_again(connection, warehouse, earlier.run)
     bundles = f"{warehouse.table('bundle')} where run > {earlier.run}"
-    same = earlier.as_of == as_of and not any(changed.values())
-    recount = not same or _count(connection, bundles) > 0
-    if recount:
-        _forget_counts(connection)
-    return Continued(worn, recount)
+    return Continued(worn, not same or _count(connection, bundles) > 0)
+
+
+def _exchange_all(
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    changed: Mapping[str, int],
+    as_of: date,
+) -> None:
+    """Exchange the rows that changed, and judge again the batches that they touch."""
+    for name in (name for name, some in changed.items() if some):
+        _exchange(connection, warehouse, name)
+    if any(changed[name] for name in _JUDGED_BY):
+        Judgement(connection, as_of).again("from touched")
 
 
 def _same_usual(connection: duckdb.DuckDBPyConnection, before: date, now: date) -> bool:
@@ -223,16 +232,6 @@ def _trace_again(
     rows = provenance(warehouse.table, "traced")
     connection.execute(f"insert into provenance {rows}")
     connection.execute("drop table temp.traced")
-
-
-def _forget_counts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what is counted over all batches: every table that is none of the others."""
-    kept = (*SCHEMAS, *JUDGED, *PANEL, "provenance")
-    tables = connection.sql(
-        "select table_name from duckdb_tables() where database_name = 'snapshot'"
-    ).pl()["table_name"]
-    for name in set(tables) - set(kept):
-        connection.execute(f'drop table "{name}"')
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:

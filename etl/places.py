@@ -30,7 +30,7 @@ def create_places(
     Each has `origin`, `ref` and `rows` beside the columns it had, and `place`, which is
     its place in the list. `table` names the warehouse's tables in this connection.
     """
-    connection.execute(f"create temp table finding_place ({_COLUMNS})")
+    connection.execute(f"create or replace temp table finding_place ({_COLUMNS})")
     for found, dataset, place in _sources():
         stands = f"select *, {place} as key from {table(dataset)}"
         connection.execute(
@@ -42,7 +42,7 @@ def create_places(
         )
     for found, key, order in _LISTED:
         connection.execute(
-            f"create table {found}_placed as select f.*, p.origin, p.ref, p.rows, "
+            f"create or replace table {found}_placed as select f.*, p.origin, p.ref, p.rows, "
             f"row_number() over (order by {order}) as place from {found} as f "
             "left join finding_place as p on p.rule = f.rule and p.site = f.site "
             f"and p.dataset = f.dataset and p.key = f.{key}"

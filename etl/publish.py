@@ -22,7 +22,7 @@ from etl.continuing import begun, continued, copied, made_by
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.contract.version import CONTRACT, FIRST, assert_known
 from etl.history import names
-from etl.marts import build_marts, count_marts, statements
+from etl.marts import build_marts, statements
 from etl.places import create_places
 from etl.provenance import provenance
 from etl.shelf import sync
@@ -124,8 +124,7 @@ def _continued(
         if done is None:
             return False
         _note(connection, warehouse)
-        if done.recount:
-            count_marts(connection, edition.as_of)
+        if done.moved:
             create_places(connection, warehouse.table)
         making = Making(_DUCKDB, done.worn)
         _describe(connection, warehouse, edition, run, making)

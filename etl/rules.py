@@ -5,7 +5,7 @@ Each rule counts what it looked at as well as what it found, so that a share can
 shown, and a rule that had nothing to look at is told from one that found nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -78,8 +78,8 @@ class Findings:
     counts: pl.DataFrame
 
 
-def find(tables: Tables) -> Findings:
-    """The findings of all rules over the rows that stand now.
+def find(tables: Tables, asked: "Sequence[Rule] | None" = None) -> Findings:
+    """The findings of all rules, or those asked, over the rows that stand now.
 
     A dataset that is missing from `tables` is empty; of results their summaries do.
     """
@@ -87,7 +87,7 @@ def find(tables: Tables) -> Findings:
     whole |= {name: tables[name] for name in SUMMARIES if name in tables} or summarised(
         whole["result"]
     )
-    seen = {rule: rule.looked_at(whole) for rule in RULES}
+    seen = {rule: rule.looked_at(whole) for rule in asked or RULES}
     found = [_found(rule, rows.filter(pl.col("broken"))) for rule, rows in seen.items()]
     return Findings(pl.concat(found), _counts(seen, _sites(whole)))
 

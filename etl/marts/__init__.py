@@ -7,6 +7,8 @@ Judgement under the release criteria comes first, from `etl.judged_tables`, beca
 it needs more than SQL can say plainly.
 """
 
+import re
+from collections.abc import Container, Iterator, Sequence
 from datetime import date
 from importlib.resources import files
 from typing import Final
@@ -19,6 +21,7 @@ from etl.filling import create
 from etl.judged_tables import Judgement
 from etl.plausibility import SUMMARIES
 
+_FILLS: Final = re.compile(r"^(?:create table|insert into) (\w+)", re.MULTILINE)
 # Of a gate whose outcome is undetermined nothing follows, so it is not looked at.
 DECIDED: Final = """
 select site, count(*) filter (outcome = 'fail') as numerator, count(*) as denominator
@@ -38,10 +41,20 @@ def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
 
 def count_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
     """What SQL makes of the judged batches, and the findings of the rules."""
+    make_marts(connection, as_of, {table for table, _ in filled()})
+    seen = found(connection, rules.RULES)
+    create(connection, "finding", seen.findings)
+    create(connection, "rule_count", seen.counts)
+
+
+def make_marts(
+    connection: duckdb.DuckDBPyConnection, as_of: date, chosen: Container[str]
+) -> None:
+    """The chosen tables that SQL makes, in the connection's current schema."""
     connection.execute("create table network_day as select ? as as_of", [as_of])
-    for _, statement in statements():
-        connection.execute(statement)
-    _find(connection)
+    for table, statement in filled():
+        if table in chosen:
+            connection.execute(statement)
     connection.execute("drop table network_day")
 
 
@@ -51,13 +64,22 @@ def statements() -> list[tuple[str, str]]:
     return [(f.name, f.read_text()) for f in sorted(found, key=lambda f: f.name)]
 
 
-def _find(connection: duckdb.DuckDBPyConnection) -> None:
-    """Tables `finding` and `rule_count`: what the rows say against each other."""
-    asked = {name: f'from "{name}"' for name in SCHEMAS if name != "result"}
-    tables = {
-        name: connection.sql(sql).pl() for name, sql in {**asked, **SUMMARIES}.items()
+def filled() -> Iterator[tuple[str, str]]:
+    """The table that each statement makes or adds to, and the statement."""
+    for _, statement in statements():
+        named = _FILLS.search(statement)
+        assert named, statement
+        yield named[1], statement
+
+
+def found(
+    connection: duckdb.DuckDBPyConnection, asked: Sequence[rules.Rule]
+) -> rules.Findings:
+    """What the rows say against each other, as far as these rules ask."""
+    tables = {name: f'from "{name}"' for name in SCHEMAS if name != "result"}
+    rows = {
+        name: connection.sql(sql).pl() for name, sql in {**tables, **SUMMARIES}.items()
     }
-    found = rules.find(tables)
+    seen = rules.find(rows, asked)
     decided = connection.sql(DECIDED).pl()
-    create(connection, "finding", found.findings)
-    create(connection, "rule_count", rules.counted_too(found.counts, decided))
+    return rules.Findings(seen.findings, rules.counted_too(seen.counts, decided))
