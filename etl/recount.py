@@ -7,7 +7,7 @@ All that is summed is whole, which makes this exact; what is not such a sum is c
 anew.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Final
@@ -23,31 +23,19 @@ from etl.marts import filled, found, make_marts
 from etl.plausibility import SUMMARIES
 from etl.store import Warehouse
 
-_LINE: Final = ("site", "product", "pathway")
-_TIME: Final = ("week", "month")
-# By what each sum is grouped; all its other columns are sums.
-SUMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "rollup_batch": (
-        *(*_LINE, "trial", "process", "starting_material", "counted"),
-        *_TIME,
-    ),
-    "rollup_event": (*_LINE, "trial", "counted", *_TIME, "event"),
-    "rollup_failure": (*_LINE, *_TIME, "stage", "category"),
-    "rollup_parameter": (*_LINE, *_TIME, "parameter"),
-    "rollup_duration": (
-        *(*_LINE, "process", "starting_material"),
-        *(*_TIME, "step", "day"),
-    ),
-    "rollup_laboratory": ("laboratory", "own", *_LINE, "parameter", *_TIME, "day"),
-    "rollup_material": ("kind", "supplier", "lot", *_LINE, "month"),
-    "rollup_order": (*_LINE, "month", "attempts"),
-    "rollup_order_days": (*_LINE, "month", "first_attempt", "day"),
-    "rollup_attempt": (*_LINE, "month", "attempt"),
-    "order_waiting": ("site", "ordered"),
-    "rollup_provisional": (*_LINE, "provisional_release"),
-    "rollup_again": ("site", "day"),
-    "rollup_demand": ("site", "product", "region", "month"),
-}
+# By what marts are grouped; in a mart of sums every other column is one.
+_GROUPS: Final = frozenset((
+    *("site", "product", "pathway", "trial", "process", "starting_material", "counted"),
+    *("week", "month", "day", "ordered", "provisional_release", "event", "step"),
+    *("stage", "category", "parameter", "laboratory", "own", "region"),
+    *("kind", "supplier", "lot", "attempt", "attempts", "first_attempt"),
+))  # fmt: skip
+SUMS: Final = (
+    *("rollup_batch", "rollup_event", "rollup_failure", "rollup_parameter"),
+    *("rollup_duration", "rollup_laboratory", "rollup_material", "rollup_order"),
+    *("rollup_order_days", "rollup_attempt", "order_waiting", "rollup_provisional"),
+    *("rollup_again", "rollup_demand"),
+)
 # A row a batch, and a row an order: exchanged.
 ROWS: Final = {"fact_batch": "round_batch", "order_life": "round_order"}
 _ROUND: Final = {"round_batch": ("site", "batch"), "round_order": ("site", "order_key")}
@@ -82,7 +70,7 @@ def recounting(
                 if table in ROWS:
                     _exchange(connection, table)
                 else:
-                    _move(connection, table, SUMS[table])
+                    _move(connection, table, _GROUPS)
             _find_again(connection)
     for table in _ROUND:
         connection.execute(f"drop table temp.{table}")
@@ -198,13 +186,14 @@ def _exchange(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 def _move(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    key: tuple[str, ...],
+    groups: Container[str],
     *,
     zeros: bool = False,
 ) -> None:
     """Add to each sum what is more and take away what is less; no row of `zeros`."""
     said = connection.table(table).columns
-    sums = [column for column in said if column not in key]
+    key = [column for column in said if column in groups]
+    sums = [column for column in said if column not in groups]
     less = ", ".join(f'-"{c}" as "{c}"' for c in sums)
     more = ", ".join(f'sum("{c}") as "{c}"' for c in sums)
     some = " or ".join(f'"{c}" <> 0' for c in sums)

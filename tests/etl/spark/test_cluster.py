@@ -1,7 +1,9 @@
 """The same build on a real cluster: one master, two workers, one of them killed."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.connectors.servers.programs import below
 from tests.demo import Demo
 from tests.etl.spark.cluster import Running, build, differences, libraries, running
 from tests.etl.spark.grown import grown, results
@@ -102,13 +105,44 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
     with running(tmp_path / "cluster") as cluster:
         words = ("--engine", "spark", "--master", cluster.master, "--json")
         process = build(folder, *words)
-        while not any(cluster.spills[0].rglob("rdd_*")):
-            assert process.poll() is None, process.communicate()[1][-4000:]
-            time.sleep(0.1)
+        await_rows(cluster, process)
         cluster.workers[0].kill()
         assert process.poll() is None
         finished(process)
     assert differences(here, folder) == {}
+
+
+def test_a_spark_that_dies_on_this_machine_is_told_and_nothing_is_published(
+    once: Path, tmp_path: Path
+) -> None:
+    """Killed as when there is no memory left for it."""
+    folder = copied(once, tmp_path / "of")
+    with running(tmp_path / "cluster") as cluster:
+        words = ("--engine", "spark", "--master", cluster.master)
+        process = build(folder, *words)
+        await_rows(cluster, process)
+        os.kill(driver_of(process), signal.SIGKILL)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "spark.driver.memory" in err and "Nothing was published." in err
+    assert not (folder / "data" / "snapshots").exists()
+
+
+def await_rows(cluster: Running, process: "subprocess.Popen[str]") -> None:
+    """Wait until a worker holds rows that others still need."""
+    while not any(cluster.spills[0].rglob("rdd_*")):
+        assert process.poll() is None, process.communicate()[1][-4000:]
+        time.sleep(0.1)
+
+
+def driver_of(process: "subprocess.Popen[str]") -> int:
+    """The Java process that a build has on this machine."""
+    (found,) = (
+        each
+        for each in below(process.pid)
+        if b"SparkSubmit" in Path(f"/proc/{each}/cmdline").read_bytes()
+    )
+    return found
 
 
 def test_a_history_of_several_runs_comes_out_alike_on_the_cores_of_one_machine(
