@@ -42,8 +42,9 @@ def create_places(
         )
     for found, key, order in _LISTED:
         connection.execute(
-            f"create or replace table {found}_placed as select f.*, p.origin, p.ref, p.rows, "
-            f"row_number() over (order by {order}) as place from {found} as f "
+            f"create or replace table {found}_placed as "
+            "select f.*, p.origin, p.ref, p.rows, "
+            f"row_number() over (order by {order}, f) as place from {found} as f "
             "left join finding_place as p on p.rule = f.rule and p.site = f.site "
             f"and p.dataset = f.dataset and p.key = f.{key}"
         )

@@ -31,16 +31,21 @@ _GROUPS: Final = frozenset((
     *("kind", "supplier", "lot", "attempt", "attempts", "first_attempt"),
 ))  # fmt: skip
 SUMS: Final = (
-    *("rollup_batch", "rollup_event", "rollup_failure", "rollup_parameter"),
+    *("rollup_batch_week", "rollup_batch", "rollup_start", "rollup_event"),
+    *("rollup_failure", "rollup_parameter"),
     *("rollup_duration", "rollup_laboratory", "rollup_material", "rollup_order"),
     *("rollup_order_days", "rollup_attempt", "order_waiting", "rollup_provisional"),
     *("rollup_again", "rollup_demand"),
 )
-# A row a batch, and a row an order: exchanged.
-ROWS: Final = {"fact_batch": "round_batch", "order_life": "round_order"}
+# Rows of single batches and orders: exchanged.
+ROWS: Final = {
+    "fact_batch": "round_batch",
+    "lot_batch": "round_batch",
+    "order_life": "round_order",
+}
 _ROUND: Final = {"round_batch": ("site", "batch"), "round_order": ("site", "order_key")}
 # Where these have rows, of sites that send counts, not all of a sum is of batches.
-_COUNTED: Final = {"rollup_batch": "stratum"}
+_COUNTED: Final = {"rollup_batch_week": "stratum", "rollup_batch": "stratum"}
 _OF_ALL: Final = tuple(
     rule for rule in rules.RULES if rule.id == "fractions_as_percent"
 )
