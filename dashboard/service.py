@@ -2,8 +2,8 @@
 
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -81,10 +81,11 @@ def serve(
     assert_servable(folder, host, port, environ)
     log.begin()
     queries.take_turns()
-    app = application(folder, environ)
-    if metrics:
-        monitoring.answer(_timed(app, folder).registry, metrics)
-    answer(app, host, port)
+    with _pages_kept():
+        app = application(folder, environ)
+        if metrics:
+            monitoring.answer(_timed(app, folder).registry, metrics)
+        answer(app, host, port)
 
 
 def side_by_side(
@@ -101,9 +102,15 @@ def side_by_side(
     # Pages are thousands of tiny frames: the cores are shared by processes, not within.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     watched = monitoring.together(folder, metrics) if metrics else nullcontext()
-    with watched, TemporaryDirectory(prefix="pocnet-pages-") as pages:
-        os.environ[PAGES] = pages
+    with watched, _pages_kept():
         answer("dashboard.service:one_of_several", host, port, workers)
+
+
+@contextmanager
+def _pages_kept() -> Iterator[None]:
+    """Processes of the block keep pages in one folder, which is gone afterwards."""
+    with TemporaryDirectory(prefix="pocnet-pages-") as os.environ[PAGES]:
+        yield
 
 
 def one_of_several() -> FastAPI:

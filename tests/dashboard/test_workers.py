@@ -30,6 +30,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]
         yield port, watched
 
 
+def test_the_pages_that_were_kept_are_gone_when_a_process_ends(tmp_path: Path) -> None:
+    (tmp_path / "network.toml").write_text(NETWORK)
+    (spare := tmp_path / "spare").mkdir()
+    port, pocnet = free_port(), str(Path(sys.executable).with_name("pocnet"))
+    command = [pocnet, "serve", str(tmp_path), "--port", str(port)]
+    with serving_command(command, port, ROOT, {**os.environ, "TMPDIR": str(spare)}):
+        (kept,) = spare.iterdir()
+        assert kept.stat().st_mode & 0o077 == 0
+    assert [*spare.iterdir()] == []
+
+
 def answered(watched: int) -> float:
     """How many answers at one address all the processes have counted."""
     told = httpx.get(f"http://127.0.0.1:{watched}/metrics").text
