@@ -68,7 +68,8 @@ select
                then 1 end) as order_of,
     count(case when order_key is not null and place = 1 and order_released = 1
                then 1 end) as order_success,
-    sum(coalesce(cells_final, 0)) as cells_final,
+    -- Cells are whole: their sums are the same in whatever order they are added.
+    sum(round(coalesce(cells_final, 0))) as cells_final,
     cast(sum(coalesce(doses_made, 0)) as bigint) as doses_made,
     cast(sum(coalesce(doses_released, 0)) as bigint) as doses_released
 from placed

@@ -49,7 +49,7 @@ def batch_row(site: str, number: int, draw: Random) -> Row:
         "started": started, "harvested": started + timedelta(days=10),
         "infused": started + timedelta(days=18) if draw.random() < 0.5 else None,
         "ended": started + timedelta(days=20) if ended else None,
-        "process": "prodigy", "cells_final": float(draw.randrange(90)) * 1e6,
+        "process": "prodigy", "cells_final": draw.random() * 1e8,
     }  # fmt: skip
 
 
