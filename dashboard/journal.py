@@ -158,10 +158,6 @@ class Journal:
             row = connection.execute("SELECT max(id) FROM entry").fetchone()
             return int(row[0] or 0)
 
-    def unwatched(self) -> "Journal":
-        """The same journal for who does nothing in it that would be a deed."""
-        return replace(self, trail=None, actor="")
-
     def last(self, kind: Kind, subject: str) -> str:
         """What the newest deed of a kind on a subject left there; blank without one."""
         of_this_moment()

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard import queries, shell
-from dashboard.kept import Kept
+from dashboard.kept import Kept, MadeOf
 from dashboard.making import Making, making
 from dashboard.viewer import Request, Viewer, asking, current_request
 
@@ -106,8 +106,8 @@ class _Page:
 
     scope: Scope
     asked: Asked
-    made_of: object
-    before: tuple[object, ...]
+    made_of: MadeOf
+    before: tuple[MadeOf, ...]
 
 
 class Keeper:
@@ -150,6 +150,7 @@ class Keeper:
         await answer.response(packed)(scope, receive, send)
 
     async def _answer(self, page: "_Page") -> Answer:
+        self._kept.keep_of(each[0] for each in (page.made_of, *page.before))
         if answer := self._known(page.made_of):
             return answer
         if self._waited_for or self._afterwards:
@@ -160,7 +161,7 @@ class Keeper:
         making = self._begin(page, self._waited_for, self._make_in_turn)
         return await asyncio.shield(making)
 
-    def _known(self, made_of: object) -> Answer | None:
+    def _known(self, made_of: MadeOf) -> Answer | None:
         page = self._kept.get(made_of)
         return Answer.read(page) if page else None
 
@@ -185,6 +186,9 @@ class Keeper:
         async with self._one_by_one:
             while self._waited_for:
                 await asyncio.sleep(_LOOK)
+            if made_of(page.asked)[0] != page.made_of:
+                # Of a run that is no longer shown: nobody would be told it.
+                raise asyncio.CancelledError
             return await self._once(page, nullcontext())
 
     async def _once(
@@ -217,7 +221,7 @@ class Keeper:
         return answer
 
 
-def made_of(asked: Asked) -> tuple[object, tuple[object, ...]]:
+def made_of(asked: Asked) -> tuple[MadeOf, tuple[MadeOf, ...]]:
     """All that a page depends on; then the same for pages that may stand in for it.
 
     Two pages of which all this is the same are the same.

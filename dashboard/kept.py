@@ -10,8 +10,9 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,10 @@ MOST: Final = 64 << 20
 _SWEPT: Final = 64
 
 
+# The runs that a page is of, and what else it was made of.
+MadeOf = tuple[object, ...]
+
+
 class Kept:
     """A folder of pages by what they were made of, at most so many bytes, newest kept.
 
@@ -28,37 +33,56 @@ class Kept:
     readable by this account alone, since it holds what every viewer may see.
     """
 
-    def __init__(self, folder: Path, most: int = MOST) -> None:
-        self._folder, self._most, self._written = folder, most, 0
+    def __init__(self, folder: Path | None, most: int = MOST) -> None:
+        self._given, self._most, self._written = folder, most, 0
+        self._of: frozenset[str] = frozenset()
 
     @classmethod
     def by_this_process(cls) -> "Kept":
         """A folder of its own for a process that serves alone; gone when it ends."""
-        folder = tempfile.mkdtemp(prefix="pocnet-pages-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return cls(Path(folder))
+        return cls(None)
 
-    def get(self, made_of: object) -> bytes | None:
+    @cached_property
+    def _folder(self) -> Path:
+        """Made when the first page is: who serves nothing leaves nothing."""
+        return self._given or _own_folder()
+
+    def keep_of(self, runs: Iterable[object]) -> None:
+        """Keep only pages of these runs; those of others go when they change."""
+        of = frozenset(map(_named, runs))
+        if of != self._of:
+            self._of = of
+            for each in self._files():
+                if each.name.partition("-")[0] not in of:
+                    each.unlink(missing_ok=True)
+
+    def get(self, made_of: MadeOf) -> bytes | None:
         """The page that was made of this; None where none is kept."""
         try:
             return self._at(made_of).read_bytes()
         except OSError:
             return None
 
-    def put(self, made_of: object, page: bytes) -> None:
+    def put(self, made_of: MadeOf, page: bytes) -> None:
         """Keep a page; where the disk is full it is not kept, and nothing else."""
-        at = self._at(made_of)
         with suppress(OSError):
-            handle, draft = tempfile.mkstemp(dir=self._folder)
+            self._write(self._at(made_of), page)
+            self._written += 1
+            if self._written % _SWEPT == 0:
+                self._sweep()
+
+    def _write(self, at: Path, page: bytes) -> None:
+        handle, draft = tempfile.mkstemp(dir=self._folder, prefix=f"{at.name}-")
+        try:
             with os.fdopen(handle, "wb") as file:
                 file.write(page)
             os.replace(draft, at)
-        self._written += 1
-        if self._written % _SWEPT == 0:
-            self._sweep()
+        except OSError:
+            Path(draft).unlink(missing_ok=True)
+            raise
 
     @contextmanager
-    def alone(self, made_of: object) -> Iterator[bool]:
+    def alone(self, made_of: MadeOf) -> Iterator[bool]:
         """Whether nobody else makes this page, in this process or another.
 
         A process that dies holds nothing any more.
@@ -85,8 +109,8 @@ class Kept:
         for each in self._files():
             each.unlink(missing_ok=True)
 
-    def _at(self, made_of: object) -> Path:
-        return self._folder / sha256(repr(made_of).encode()).hexdigest()
+    def _at(self, made_of: MadeOf) -> Path:
+        return self._folder / f"{_named(made_of[0])}-{_named(made_of)}"
 
     def _files(self) -> list[Path]:
         """What is kept, what was written last first."""
@@ -103,3 +127,13 @@ class Kept:
                 held += each.stat().st_size
                 if held > self._most:
                     each.unlink()
+
+
+def _named(made_of: object) -> str:
+    return sha256(repr(made_of).encode()).hexdigest()
+
+
+def _own_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="pocnet-pages-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

@@ -65,7 +65,7 @@ def near(table: str, sender: str, *, complete: bool) -> str:
     some = "true" if complete else "t.rowid in (select id from nearby)"
     return (
         f"select t.rowid as id, t.* from {table} as t "
-        f"where t.sender = '{sender}' and t.closed_run is null and {some}"
+        f"where t.sender = {_quoted(sender)} and t.closed_run is null and {some}"
     )
 
 
@@ -158,3 +158,8 @@ def current(table: str, dataset: str, also: Iterable[str] = ()) -> str:
 def _columns(dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     key = KEYS[dataset]
     return key, tuple(c for c in SCHEMAS[dataset].column_names() if c not in key)
+
+
+def _quoted(text: str) -> str:
+    """A text as SQL, where no parameter can be."""
+    return "'" + text.replace("'", "''") + "'"

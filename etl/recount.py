@@ -3,8 +3,8 @@
 Most marts are sums over batches and orders, and what a batch adds to them depends on
 itself, its order and the other batches of that order alone. So the marts' own SQL is
 run over these few, as they were and as they are, and each sum moves by the difference.
-All that is summed is whole, which makes this exact; what is not such a sum is counted
-anew.
+All that is summed is whole and below what a double holds exactly, so nothing is lost;
+what is not such a sum is counted anew.
 """
 
 from collections.abc import Container, Iterator
@@ -164,8 +164,10 @@ def _beside(
         create(connection, "rule_count", seen.counts)
     finally:
         connection.execute("use snapshot")
-    yield
-    connection.execute(f"detach {place}")
+    try:
+        yield
+    finally:
+        connection.execute(f"detach {place}")
 
 
 def _few(table: str) -> str:

@@ -89,8 +89,8 @@ class Changing:
         last = shown.snapshot
         runs = [_run(each) for each in current.parent.glob("*.duckdb")]
         due = turn(runs, Run(last.path, last.published), _run(current), now).path
-        waits = due != current and self._in_turns
-        if not waits or urgent(last, self._opened(current)):
+        new, waits = self._opened(current), due != current and self._in_turns
+        if not waits or any(urgent(each, new) for each in {last, self._opened(due)}):
             due = current
         if due != last.path:
             return self._change(shown, due, now)
@@ -116,9 +116,12 @@ class Changing:
         earlier = [run for run in runs if 0 < run.number < number]
         try:
             newest = max(earlier, key=lambda run: run.number, default=None)
-            return self._opened(newest.path) if newest else None
+            before = self._opened(newest.path) if newest else None
         except (LookupError, duckdb.Error, OSError):
             return None
+        # After a withdrawal the warehouse is another: what was said before is no news.
+        whose = now.meta.get("warehouse")
+        return before if before and before.meta.get("warehouse") == whose else None
 
 
 def _run(path: Path) -> Run:

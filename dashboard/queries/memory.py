@@ -13,15 +13,21 @@ from typing import Generic, TypeVar
 Answer = TypeVar("Answer")
 
 
+def _each(answer: object) -> int:
+    return 1
+
+
 class Memory(Generic[Answer]):
     """So many answers at `most`, those that were not asked for longest going first.
 
-    Who asks while another makes the answer waits for that one: after a run publishes,
-    everybody asks the same at once. An answer must never ask for itself.
+    So many, or so much of what they `weigh`. Who asks while another makes the answer
+    waits for that one: after a run publishes, everybody asks the same at once. An
+    answer must never ask for itself.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, weigh: Callable[[Answer], int] = _each) -> None:
+        self._most, self._weigh = most, weigh
+        self._weights: dict[Hashable, int] = {}
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, Future[Answer]] = OrderedDict()
 
@@ -31,8 +37,6 @@ class Memory(Generic[Answer]):
             known = self._kept.get(question)
             kept = known or self._kept.setdefault(question, Future())
             self._kept.move_to_end(question)
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
         if known is None:
             self._make(question, kept, make)
         return kept.result()
@@ -41,8 +45,16 @@ class Memory(Generic[Answer]):
         self, question: Hashable, kept: Future[Answer], make: Callable[[], Answer]
     ) -> None:
         try:
-            kept.set_result(make())
+            kept.set_result(answer := make())
         except BaseException as error:
             with self._lock:
                 self._kept.pop(question, None)
             kept.set_exception(error)
+            return
+        with self._lock:
+            if self._kept.get(question) is not kept:
+                return
+            self._weights[question] = self._weigh(answer)
+            while sum(self._weights.values()) > self._most:
+                gone, _ = self._kept.popitem(last=False)
+                self._weights.pop(gone, None)

@@ -105,7 +105,7 @@ def slots_lost(
     each = replace(due, weeks=causes).beside(
         lost, ("site", "resource", "week", "cause")
     )
-    frame = each.disclosed([total("lost", pl.lit(True))], ())
+    frame = each.disclosed([total("lost", pl.lit(True))], (), ("lost",))
     return frame.select("site", *each.asked.words, "lost", "state", "reason").filter(
         (pl.col("lost") > 0) | (pl.col("state") == SUPPRESSED)
     )
@@ -151,7 +151,7 @@ def narrowest(
     here = told & (pl.col("least") == pl.col("resource"))
     alone = here & (pl.col("first") < pl.col("second"))
     sums = [count(told).alias("told"), count(alone).alias("narrowest")]
-    return each.disclosed(sums, ())
+    return each.disclosed(sums, (), ("told", "narrowest"))
 
 
 @kept

@@ -27,8 +27,9 @@ from dashboard.viewer import Viewer, current_request
 from etl.contract.version import CONTRACT
 
 _KEPT = 2
-# Answers: a kilobyte or two each, some hundred for every viewer.
-_REMEMBERED = 4096
+# Bytes of answers: a kilobyte or two for most, some hundred for every viewer, and
+# megabytes where days are counted of many sites.
+_REMEMBERED = 32 << 20
 # As many as there are functions that are `kept`.
 _FACTS = 64
 # When a row of a table belongs: the first of these columns that it has.
@@ -92,7 +93,7 @@ class Snapshot:
     @cached_property
     def answers(self) -> Memory[pl.DataFrame]:
         """What was answered from this snapshot under its rules, by who asked what."""
-        return Memory(_REMEMBERED)
+        return Memory(_REMEMBERED, _size)
 
     @cached_property
     def facts(self) -> Memory[Any]:
@@ -101,7 +102,7 @@ class Snapshot:
 
     @cached_property
     def _counts(self) -> Memory[pl.DataFrame]:
-        return Memory(_REMEMBERED)
+        return Memory(_REMEMBERED, _size)
 
     @cached_property
     def sights(self) -> dict[tuple[str, str], "Snapshot"]:
@@ -291,6 +292,10 @@ def _opened(path: Path) -> Snapshot:
 
 _changing = Changing(_opened)
 take_turns = _changing.take_turns
+
+
+def _size(frame: pl.DataFrame) -> int:
+    return int(frame.estimated_size())
 
 
 def _attach(path: Path) -> Snapshot:

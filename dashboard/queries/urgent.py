@@ -1,6 +1,7 @@
 """Whether a run says less than the one before, or by other rules: it cannot wait then.
 
-What a site takes back is taken away at once, and so is what is held back from now on.
+A batch or an order that is no longer sent is taken away at once, and so is all that
+`pocnet withdraw` took out and what is held back from now on.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -10,8 +11,9 @@ from dashboard.publication import said_until
 if TYPE_CHECKING:
     from dashboard.queries.snapshot import Snapshot
 
-# The rules are the whole of network.toml that bears on figures.
-_SAYS: Final = ("contract", "metrics", "network", "as_of", "config")
+# The rules are the whole of network.toml that bears on figures. A withdrawal makes the
+# warehouse anew.
+_SAYS: Final = ("contract", "metrics", "network", "as_of", "config", "warehouse")
 # What a site can withdraw, by the columns that name it.
 _WITHDRAWN: Final = {"batch": ("site", "batch"), "demand": ("site", "order_key")}
 

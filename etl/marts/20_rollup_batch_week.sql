@@ -68,8 +68,10 @@ select
                then 1 end) as order_of,
     count(case when order_key is not null and place = 1 and order_released = 1
                then 1 end) as order_success,
-    -- Cells are whole: their sums are the same in whatever order they are added.
-    sum(round(coalesce(cells_final, 0))) as cells_final,
+    -- Cells are whole: their sums are the same in whatever order they are added. What
+    -- is past any batch is a slip of the pen, and would swallow the others.
+    sum(case when cells_final < 1000000000000000 then round(cells_final) else 0 end)
+        as cells_final,
     cast(sum(coalesce(doses_made, 0)) as bigint) as doses_made,
     cast(sum(coalesce(doses_released, 0)) as bigint) as doses_released
 from placed

@@ -23,7 +23,8 @@ select
     cast(date_trunc('month', e.happened) as date) as month,
     e.event,
     count(*) as n,
-    sum(case when e.event = 'harvested' then round(coalesce(b.cells_final, 0)) else 0
+    sum(case when e.event = 'harvested' and b.cells_final < 1000000000000000
+             then round(b.cells_final) else 0
         end) as cells,
     cast(sum(case
                  when e.event = 'harvested' then coalesce(b.doses_made, 0)

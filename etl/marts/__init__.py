@@ -36,11 +36,6 @@ def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
     to which running steps are censored.
     """
     Judgement(connection, as_of).make()
-    count_marts(connection, as_of)
-
-
-def count_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    """What SQL makes of the judged batches, and the findings of the rules."""
     make_marts(connection, as_of, {table for table, _ in filled()})
     seen = found(connection, rules.RULES)
     create(connection, "finding", seen.findings)

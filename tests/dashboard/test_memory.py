@@ -49,3 +49,17 @@ def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
         memory.answer(question, lambda q=question: q)
     assert again("a") == "a"
     assert again("b") == "b made again"
+
+
+def test_what_is_weighed_is_kept_up_to_that_weight() -> None:
+    memory: Memory[str] = Memory(6, len)
+    for word in ("one", "two", "three"):
+        memory.answer(word, lambda w=word: w)
+    assert memory.answer("three", lambda: "again") == "three"
+    assert memory.answer("two", lambda: "again") == "again"
+
+
+def test_what_weighs_more_than_is_kept_is_told_all_the_same() -> None:
+    memory: Memory[str] = Memory(2, len)
+    assert memory.answer("one", lambda: "one") == "one"
+    assert memory.answer("one", lambda: "1") == "1"

@@ -169,9 +169,9 @@ THE_SAME_FOR_ALL = {
     "ACTIONS", "DRAFT_COUNTS", "Draft", "LeftOut", "Lot", "OWN_SPECIFICATION", "POOLS",
     "REPLAY_COUNTS", "Under", "NoSnapshotError", "OtherVersionError", "Snapshot",
     "Sharing", "Standing", "about", "agreed_completeness", "agreed_silence",
-    "agreed_when", "answering_from", "answering_from_one", "audience_rule", "cohorts", "current",
-    "last_year", "marks", "previous", "products", "remembered", "runs", "sharing", "signing",
-    "standing", "take_turns", "under_todays_rules",
+    "agreed_when", "answering_from", "answering_from_one", "audience_rule", "cohorts",
+    "current", "last_year", "marks", "previous", "products", "remembered", "runs",
+    "sharing", "signing", "standing", "take_turns", "under_todays_rules",
 }  # fmt: skip
 COUNTED = {
     "no_product", "no_product_of", "n", "ended", "competing", "censored", "judged",
