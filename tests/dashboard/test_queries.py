@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -474,6 +475,35 @@ def test_a_pool_of_fewer_than_five_sites_is_held_back(demo: Demo) -> None:
         assert set(peers["state"]) == {"suppressed" if few else "data"}
         # What is left of a total without one's own row is the pool.
         assert total["started"].null_count() == (1 if few else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("slot_use", ["used", "staffed", "theoretical"]),
+        ("slots_lost", ["lost"]),
+        ("narrowest", ["told", "narrowest"]),
+    ],
+)
+def test_of_a_pool_of_few_sites_nothing_is_told_of_slots(
+    demo: Demo, tmp_path: Path, name: str, figures: list[str]
+) -> None:
+    """Not even what is nobody's treatment, whether or not a page would show it."""
+    path = tmp_path / "snapshots" / "7.duckdb"
+    republished(demo, path)
+    some = "(select site from capacity where used > 0 group by site order by site"
+    with duckdb.connect(path) as database:
+        for table in ("capacity", "loss"):
+            database.execute(f"delete from {table} where site not in {some} limit 3)")
+    journal = Journal(tmp_path / "journal.sqlite")
+    about = queries.about(path.parent, PUBLIC)
+    with asking(Request(PUBLIC, path.parent, journal, about)):
+        told = getattr(queries, name)(PUBLIC, Filters())
+    held = told.filter(pl.col("state") == "suppressed")
+    assert held.height
+    assert not held.select(
+        pl.any_horizontal(pl.col(figures).is_not_null()).any()
+    ).item()
 
 
 @pytest.fixture
