@@ -1,11 +1,16 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from connectors import _drop
 from tests.demo import Demo, made
 from tests.etl.pulling import one_paper
 from tests.serving import free_port, serving_process
+
+# No test fails because a machine is busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
