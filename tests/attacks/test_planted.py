@@ -175,7 +175,7 @@ def test_a_filter_that_becomes_sql_is_found(
         return filters.parse(query)
 
     def written(asked: Filters) -> tuple[str, dict[str, object]]:
-        wanted = f"p.product = '{asked.product[0]}'" if asked.product else "true"
+        wanted = f"r.product = '{asked.product[0]}'" if asked.product else "true"
         return wanted, {}
 
     monkeypatch.setattr(api, "parse", believing)
