@@ -84,7 +84,8 @@ def fill_marts(views: Views, target: Target, landed: "DataFrame") -> None:
     counts, decisions = target.rows("from rule_count"), target.rows(DECIDED)
     target.fill("rule_count", [decision_counts(counts, decisions)])
     for table in _statements(views, target):
-        rows = fetched(packed(views.spark.table(table)))
+        # What a mart was made of in many parts is fetched in few: each is a job.
+        rows = fetched(packed(views.spark.table(table).coalesce(views.tasks)))
         target.fill(table, (frame for _, frame in rows))
 
 
