@@ -180,7 +180,7 @@ def explaining() -> Iterator[None]:
 
     try:
         yield
-    except (Py4JError, PySparkException) as error:
+    except (Py4JError, PySparkException, ConnectionError) as error:
         raise PocnetError(f"{explained(str(error))} Nothing was published.") from error
 
 
@@ -193,7 +193,7 @@ def explained(text: str) -> str:
 
 
 _KNOWN: Final = {
-    r"Answer from Java side is empty|Error while (?:sending|receiving)|Java server": (
+    r"Answer from Java side is empty|Java server|Connection re": (
         "The part of Spark that runs on this machine ended, mostly for want of memory: "
         "what a partition holds passes through it. Give it more, as with "
         "--conf spark.driver.memory=4g."
