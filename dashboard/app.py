@@ -88,7 +88,7 @@ def create_app(
     with asking(question(sources, STRANGER)):
         app.layout = shell.layout
         policy = _policy(app)
-    _surround(server, sources, policy, kept or Kept.by_this_process())
+    _surround(server, sources, policy, kept or Kept())
     return server
 
 

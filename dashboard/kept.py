@@ -33,27 +33,25 @@ class Kept:
     readable by this account alone, since it holds what every viewer may see.
     """
 
-    def __init__(self, folder: Path | None, most: int = MOST) -> None:
+    def __init__(self, folder: Path | None = None, most: int = MOST) -> None:
         self._given, self._most, self._written = folder, most, 0
-        self._of: frozenset[str] = frozenset()
-
-    @classmethod
-    def by_this_process(cls) -> "Kept":
-        """A folder of its own for a process that serves alone; gone when it ends."""
-        return cls(None)
+        self._of: frozenset[object] = frozenset()
 
     @cached_property
     def _folder(self) -> Path:
-        """Made when the first page is: who serves nothing leaves nothing."""
+        """The one given; for a process that serves alone its own, gone when it ends.
+
+        That is made when the first page is: who serves nothing leaves nothing.
+        """
         return self._given or _own_folder()
 
     def keep_of(self, runs: Iterable[object]) -> None:
         """Keep only pages of these runs; those of others go when they change."""
-        of = frozenset(map(_named, runs))
+        of = frozenset(runs)
         if of != self._of:
-            self._of = of
+            self._of, named = of, {*map(_named, of)}
             for each in self._files():
-                if each.name.partition("-")[0] not in of:
+                if each.name.partition("-")[0] not in named:
                     each.unlink(missing_ok=True)
 
     def get(self, made_of: MadeOf) -> bytes | None:
@@ -103,11 +101,6 @@ class Kept:
                 yield True
             finally:
                 at.unlink(missing_ok=True)
-
-    def forget(self) -> None:
-        """Keep nothing of what was kept so far."""
-        for each in self._files():
-            each.unlink(missing_ok=True)
 
     def _at(self, made_of: MadeOf) -> Path:
         return self._folder / f"{_named(made_of[0])}-{_named(made_of)}"

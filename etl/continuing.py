@@ -23,6 +23,7 @@ from typing import Final
 import duckdb
 
 from etl.contract.schemas import KEYS, SCHEMAS
+from etl.filling import height
 from etl.history import current, equal, names
 from etl.judged_tables import Judgement, members_usual
 from etl.provenance import ABOUT, provenance
@@ -113,9 +114,9 @@ def continued(
         return None
     days = (earlier.as_of, as_of)
     with _changes(connection, warehouse, earlier.run) as changed:
-        worn = earlier.worn + _count(connection, "touched")
+        worn = earlier.worn + height(connection, "touched")
         ruled = any(changed[name] for name in _RULING)
-        if ruled or worn > _WORN * _count(connection, '"batch"'):
+        if ruled or worn > _WORN * height(connection, '"batch"'):
             return None
         same = earlier.as_of == as_of and not any(changed.values())
         if not same:
@@ -123,7 +124,7 @@ def continued(
                 _exchange_all(connection, warehouse, changed, as_of)
     _trace_again(connection, warehouse, earlier.run)
     bundles = f"{warehouse.table('bundle')} where run > {earlier.run}"
-    return Continued(worn, not same or _count(connection, bundles) > 0)
+    return Continued(worn, not same or height(connection, bundles) > 0)
 
 
 def _exchange_all(
@@ -155,15 +156,15 @@ def _earlier(
     A warehouse that was made again has a history of its own, even of the same runs: of
     a withdrawn batch it never heard. One brought back from a copy lacks the last runs.
     """
-    if not _count(connection, "duckdb_tables() where table_name = 'meta'"
+    if not height(connection, "duckdb_tables() where table_name = 'meta'"
                   " and database_name = 'snapshot'"):  # fmt: skip
         return None
     meta = dict(connection.sql("select key, value from meta").pl().iter_rows())
     if meta.get("made_by") != made_by() or meta.get("config") != config:
         return None
     run, known = int(meta["run"]), warehouse.table("run")
-    strange = _count(connection, f"(from run except from {known})")
-    lacking = _count(connection, f"(from {known} where run <= {run} except from run)")
+    strange = height(connection, f"(from run except from {known})")
+    lacking = height(connection, f"(from {known} where run <= {run} except from run)")
     if strange or lacking or meta["warehouse"] != begun(warehouse):
         return None
     return _Earlier(run, date.fromisoformat(meta["as_of"]), int(meta["worn"]))
@@ -188,7 +189,7 @@ def _changes(
     connection.execute(
         f"create or replace temp table touched as {' union '.join(said)}"
     )
-    yield {name: _count(connection, f"changed_{name}") for name in SCHEMAS}
+    yield {name: height(connection, f"changed_{name}") for name in SCHEMAS}
     for name in ("touched", *(f"changed_{name}" for name in SCHEMAS)):
         connection.execute(f"drop table temp.{name}")
 
@@ -232,7 +233,3 @@ def _trace_again(
     rows = provenance(warehouse.table, "traced")
     connection.execute(f"insert into provenance {rows}")
     connection.execute("drop table temp.traced")
-
-
-def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
-    return int(connection.sql(f"select count(*) from {rows}").pl().item())

@@ -1,4 +1,4 @@
-"""Frames as tables of a database, made or added to."""
+"""Frames as tables of a database, made or added to, and how many rows are there."""
 
 import duckdb
 import polars as pl
@@ -21,3 +21,8 @@ def append(
         connection.register("_frame", frame.to_arrow())
         connection.execute(f"insert into {table} by name from _frame")
         connection.unregister("_frame")
+
+
+def height(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
+    """How many rows a table or a query in brackets has."""
+    return int(connection.sql(f"select count(*) from {rows}").pl().item())

@@ -27,7 +27,7 @@ import polars as pl
 from etl import history
 from etl.bundle import GONE, PRESENT, Manifest
 from etl.contract.schemas import KEYS, SCHEMAS
-from etl.history import REJECT, equal, names
+from etl.history import REJECT, equal, names, quoted
 
 _BEFORE: Final = "from said_before"
 _PAIR: Final = "(entry varchar, record varchar)"
@@ -154,7 +154,7 @@ class Fold:
                 rows.write_parquet(heard[-1], compression="lz4")
                 self._number += 1
             self._insert("refused", piece.rejects.select(*REJECT, "entry", bundle))
-        paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in heard)
+        paths = ", ".join(quoted(str(path)) for path in heard)
         self._said = f"from read_parquet([{paths}])" if heard else f"{_BEFORE} limit 0"
         self._view("said", self._said)
 

@@ -24,6 +24,11 @@ def names(columns: Iterable[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
 
 
+def quoted(text: str) -> str:
+    """A text as SQL, where no parameter can be."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def equal(columns: Iterable[str], left: str, right: str) -> str:
     """A condition that holds where all the columns agree; no part may be null."""
     return " and ".join(f'{left}."{c}" = {right}."{c}"' for c in columns)
@@ -65,7 +70,7 @@ def near(table: str, sender: str, *, complete: bool) -> str:
     some = "true" if complete else "t.rowid in (select id from nearby)"
     return (
         f"select t.rowid as id, t.* from {table} as t "
-        f"where t.sender = {_quoted(sender)} and t.closed_run is null and {some}"
+        f"where t.sender = {quoted(sender)} and t.closed_run is null and {some}"
     )
 
 
@@ -117,22 +122,22 @@ def opening(table: str, dataset: str, *, known: bool = True) -> str:
     )
 
 
-def duplicated(table: str, dataset: str) -> str:
-    """Counts the keys that a sender's standing rows say more than once.
-
-    Among the rows that were near, and those that a run added: the others have other
-    keys, and were counted when they came. By their hashes, which takes a fifth of the
-    time: two keys of 10 million that share one have a chance of 3 in a million.
-    """
-    key = names(KEYS[dataset])
-    added = (
-        f"select rowid as id, {key} from {table} "
+def coming_near(table: str) -> str:
+    """Adds the rows that a run opened to those in `nearby`."""
+    return (
+        f"insert into nearby select rowid from {table} "
         "where sender = $sender and closed_run is null and opened_run = $run"
     )
-    return (
-        f"select count(*) - count(distinct hash({key})) "
-        f"from (select id, {key} from near union {added})"
-    )
+
+
+def duplicated(dataset: str) -> str:
+    """Counts the keys that the rows near say more than once.
+
+    All others have other keys, and were counted when they came. By their hashes, which
+    takes a fifth of the time: two keys of 10 million that share one have a chance of 3
+    in a million.
+    """
+    return f"select count(*) - count(distinct hash({names(KEYS[dataset])})) from near"
 
 
 def current(table: str, dataset: str, also: Iterable[str] = ()) -> str:
@@ -158,8 +163,3 @@ def current(table: str, dataset: str, also: Iterable[str] = ()) -> str:
 def _columns(dataset: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     key = KEYS[dataset]
     return key, tuple(c for c in SCHEMAS[dataset].column_names() if c not in key)
-
-
-def _quoted(text: str) -> str:
-    """A text as SQL, where no parameter can be."""
-    return "'" + text.replace("'", "''") + "'"

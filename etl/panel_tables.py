@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from etl.filling import append, create
+from etl.history import quoted
 from etl.panel import (
     Intervals,
     Panel,
@@ -54,7 +55,6 @@ _ANSWERS: Final = {
     "replay_figure": _FIGURE,
     "replay_word": _WORD,
 }
-PANEL: Final = ("replay_question", *_ANSWERS)
 
 
 class PanelTables:
@@ -199,8 +199,7 @@ class Laid:
 
 def read_panel(rows: Rows, product: str) -> Laid:
     """The panel of a product, from the snapshot's tables; empty where it has none."""
-    quoted = product.replace("'", "''")
-    own = f"where product = '{quoted}'"
+    own = f"where product = {quoted(product)}"
     listed = rows(f"select site, position from replay_batch {own} order by site, batch")
     position, height = listed["position"].to_numpy(), listed.height
     place = np.zeros(int(position.max() + 1) if height else 0, np.uint32)

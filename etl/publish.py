@@ -21,7 +21,7 @@ from etl import ledger
 from etl.continuing import begun, continued, copied, made_by
 from etl.contract.schemas import KEYS, SCHEMAS
 from etl.contract.version import CONTRACT, FIRST, assert_known
-from etl.history import names
+from etl.history import names, quoted
 from etl.marts import build_marts, statements
 from etl.places import create_places
 from etl.provenance import provenance
@@ -139,10 +139,10 @@ def contract_of(snapshot: Path) -> str | None:
     if not snapshot.exists():
         return None
     with duckdb.connect(":memory:") as connection:
-        quoted = str(snapshot.resolve()).replace("'", "''")
+        file = quoted(str(snapshot.resolve()))
         asked = "select value from snapshot.meta where key = 'contract'"
         try:
-            connection.execute(f"attach '{quoted}' as snapshot (read_only)")
+            connection.execute(f"attach {file} as snapshot (read_only)")
             said = connection.execute(asked).fetchone()
         except duckdb.CatalogException:
             return ""
@@ -166,10 +166,9 @@ def latest(folder: Path) -> int:
 @contextmanager
 def _attached(warehouse: Warehouse, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A second connection to the warehouse's database, writing to the new file."""
-    quoted = str(path).replace("'", "''")
     with warehouse.connection.cursor() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"attach '{quoted}' as snapshot")
+        connection.execute(f"attach {quoted(str(path))} as snapshot")
         connection.execute("use snapshot")
         try:
             yield connection

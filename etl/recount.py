@@ -16,10 +16,10 @@ import duckdb
 
 from etl import rules
 from etl.contract.schemas import SCHEMAS
-from etl.filling import append, create
+from etl.filling import append, height
 from etl.history import equal, names, same
 from etl.judged_tables import JUDGED
-from etl.marts import filled, found, make_marts
+from etl.marts import filled, find, make_marts
 from etl.plausibility import SUMMARIES
 from etl.store import Warehouse
 
@@ -50,7 +50,6 @@ _OF_ALL: Final = tuple(
     rule for rule in rules.RULES if rule.id == "fractions_as_percent"
 )
 _OF_FEW: Final = tuple(rule for rule in rules.RULES if rule not in _OF_ALL)
-_SUMMED: Final = {"result_of_test": SUMMARIES["result_of_test"]}
 _WAS, _IS = "as_it_was", "as_it_is"
 
 
@@ -80,7 +79,8 @@ def recounting(
     for table in _ROUND:
         connection.execute(f"drop table temp.{table}")
     _count_rest(connection, days[1], moving)
-    _find_in_all(connection)
+    if height(connection, "changed_result"):
+        _find_in_all(connection)
 
 
 def _moving(
@@ -90,7 +90,7 @@ def _moving(
     counted = {
         table
         for table, counts in _COUNTED.items()
-        if _count(connection, counts) or _count(connection, f"changed_{counts}")
+        if height(connection, counts) or height(connection, f"changed_{counts}")
     }
     fixed = {
         table
@@ -149,24 +149,21 @@ def _beside(
 ) -> Iterator[None]:
     """A database in memory with these marts, of the few batches and orders alone."""
     connection.execute(f"attach ':memory:' as {place}")
-    for table in (*SCHEMAS, *JUDGED):
-        few = _few(table)
-        kind = "table" if few else "view"
-        connection.execute(
-            f'create {kind} {place}."{table}" as select t.* '
-            f'from snapshot.main."{table}" as t {few}'
-        )
-    connection.execute(f"use {place}")
     try:
+        for table in (*SCHEMAS, *JUDGED):
+            few = _few(table)
+            kind = "table" if few else "view"
+            connection.execute(
+                f'create {kind} {place}."{table}" as select t.* '
+                f'from snapshot.main."{table}" as t {few}'
+            )
+        connection.execute(f"use {place}")
         make_marts(connection, day, marts)
-        seen = found(connection, _OF_FEW)
-        create(connection, "finding", seen.findings)
-        create(connection, "rule_count", seen.counts)
-    finally:
+        find(connection, _OF_FEW)
         connection.execute("use snapshot")
-    try:
         yield
     finally:
+        connection.execute("use snapshot")
         connection.execute(f"detach {place}")
 
 
@@ -248,14 +245,10 @@ def _find_in_all(connection: duckdb.DuckDBPyConnection) -> None:
     """Look anew at all results of each site, with the rules that ask for that."""
     tables = {
         "site": connection.sql("select distinct site from rule_count").pl(),
-        **{name: connection.sql(sql).pl() for name, sql in _SUMMED.items()},
+        "result_of_test": connection.sql(SUMMARIES["result_of_test"]).pl(),
     }
     seen = rules.find(tables, _OF_ALL)
     for table, frame in (("finding", seen.findings), ("rule_count", seen.counts)):
         for rule in _OF_ALL:
             connection.execute(f"delete from {table} where rule = ?", [rule.id])
         append(connection, table, frame)
-
-
-def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
-    return int(connection.sql(f"select count(*) from {rows}").pl().item())

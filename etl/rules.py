@@ -78,7 +78,7 @@ class Findings:
     counts: pl.DataFrame
 
 
-def find(tables: Tables, asked: "Sequence[Rule] | None" = None) -> Findings:
+def find(tables: Tables, asked: Sequence[Rule] | None = None) -> Findings:
     """The findings of all rules, or those asked, over the rows that stand now.
 
     A dataset that is missing from `tables` is empty; of results their summaries do.
@@ -87,7 +87,7 @@ def find(tables: Tables, asked: "Sequence[Rule] | None" = None) -> Findings:
     whole |= {name: tables[name] for name in SUMMARIES if name in tables} or summarised(
         whole["result"]
     )
-    seen = {rule: rule.looked_at(whole) for rule in asked or RULES}
+    seen = {rule: rule.looked_at(whole) for rule in (RULES if asked is None else asked)}
     found = [_found(rule, rows.filter(pl.col("broken"))) for rule, rows in seen.items()]
     return Findings(pl.concat(found), _counts(seen, _sites(whole)))
 

@@ -9,7 +9,7 @@ times slower): keys are counted after each change instead.
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -228,14 +228,17 @@ class Warehouse:
         table, reject = self.table(dataset), self.table("reject")
         bound = {"run": run, "sender": sender}
         known = self.standing(sender, dataset) > 0
-        self._look_near(table, sender, dataset, complete=fold.complete or not known)
+        some = known and not fold.complete
+        self._look_near(table, sender, dataset, complete=not some)
         if known:
             closing = history.closing(table, dataset, complete=fold.complete)
             self.connection.execute(closing, {"run": run})
             self.connection.execute(history.renaming(table, dataset))
         opening = history.opening(table, dataset, known=known)
         self.connection.execute(opening, bound)
-        self._assert_unique(table, dataset, bound)
+        if some:
+            self.connection.execute(history.coming_near(table), bound)
+        self._assert_unique(sender, dataset)
         of = {**bound, "dataset": dataset}
         resolving = ledger.resolving(reject, complete=fold.complete)
         self.connection.execute(resolving, of)
@@ -252,13 +255,11 @@ class Warehouse:
         near = history.near(table, sender, complete=complete)
         self.connection.execute(f"create or replace temp view near as {near}")
 
-    def _assert_unique(
-        self, table: str, dataset: str, bound: Mapping[str, object]
-    ) -> None:
-        repeats = self._count(history.duplicated(table, dataset), bound)
+    def _assert_unique(self, sender: str, dataset: str) -> None:
+        repeats = self._count(history.duplicated(dataset))
         if repeats:
             raise PocnetError(
-                f"{repeats} rows of {bound['sender']} say a key of `{dataset}` "
+                f"{repeats} rows of {sender} say a key of `{dataset}` "
                 "twice after the change, so the run was taken back. This is a fault "
                 "of pocnet: please report it with the versions of pocnet and DuckDB."
             )

@@ -163,7 +163,8 @@ def disclose(
     """
     threshold, rounding = audience_rule(snapshot, viewer)
     if viewer.role == "lead" and threshold <= 0 and rounding <= 1:
-        return frame.with_columns(*_there(counts)).drop("pooled_from")
+        none = pl.lit(False)
+        return _marked(frame, counts, none, (none, pl.lit(0))).drop("pooled_from")
     own = pl.col("site") == (viewer.site or "")
     strictest = max(threshold, pooled_least(snapshot, "patients"))
     if viewer.role == "lead":
@@ -227,20 +228,6 @@ def withheld(
         )
         .drop("why", "telling")
     )
-
-
-def _there(counts: Sequence[str]) -> tuple[pl.Expr, pl.Expr]:
-    """The state of each row and its reason, where nothing is held back from anybody."""
-    silent, nothing = _silent(counts), _nothing(counts)
-    state = (
-        pl.when(silent)
-        .then(pl.lit(NOT_REPORTED))
-        .when(nothing)
-        .then(pl.lit(ZERO))
-        .otherwise(pl.lit(DATA))
-    )
-    reason = pl.when(silent).then(pl.lit("not reported"))
-    return state.alias("state"), reason.alias("reason")
 
 
 def _silent(counts: Sequence[str]) -> pl.Expr:

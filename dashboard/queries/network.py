@@ -117,7 +117,11 @@ def authorisations(viewer: Viewer, filters: Filters) -> pl.DataFrame:
 
 def products() -> pl.DataFrame:
     """The network's products; the same for every viewer."""
-    snapshot = current()
+    return _made(current())
+
+
+@kept
+def _made(snapshot: Snapshot) -> pl.DataFrame:
     made = pl.col("product").is_in(lines(snapshot)["product"].unique().implode())
     return snapshot.rows("from product order by product").filter(made)
 

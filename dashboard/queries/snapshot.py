@@ -25,6 +25,7 @@ from dashboard.queries.changing import Changing, Marks, Shown
 from dashboard.queries.memory import Memory
 from dashboard.viewer import Viewer, current_request
 from etl.contract.version import CONTRACT
+from etl.history import quoted
 
 _KEPT = 2
 # Bytes of answers: a kilobyte or two for most, some hundred for every viewer, and
@@ -215,7 +216,7 @@ def _look(snapshot: Snapshot, place: str, since: str, own: str) -> None:
                 cursor.execute(
                     f"create or replace view {place}.{table} as select * from"
                     f" {snapshot.sight}.{table} where {begins} is null or {begins} >="
-                    f" date '{since}-01' or site = {_quoted(own)}"
+                    f" date '{since}-01' or site = {quoted(own)}"
                 )
 
 
@@ -300,15 +301,10 @@ def _size(frame: pl.DataFrame) -> int:
 
 def _attach(path: Path) -> Snapshot:
     connection, file = duckdb.connect(":memory:"), path.stat()
-    connection.execute(f"attach {_quoted(str(path))} as snapshot (read_only)")
+    connection.execute(f"attach {quoted(str(path))} as snapshot (read_only)")
     connection.execute("set enable_external_access = false")
     mark = f"{path}:{file.st_mtime_ns}:{file.st_ino}"
     return Snapshot(path, connection, file.st_mtime, mark)
-
-
-def _quoted(text: str) -> str:
-    """A text as SQL, where no parameter can be."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _assert_of_this_version(snapshot: Snapshot) -> None:

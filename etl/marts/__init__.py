@@ -37,9 +37,7 @@ def build_marts(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
     """
     Judgement(connection, as_of).make()
     make_marts(connection, as_of, {table for table, _ in filled()})
-    seen = found(connection, rules.RULES)
-    create(connection, "finding", seen.findings)
-    create(connection, "rule_count", seen.counts)
+    find(connection, rules.RULES)
 
 
 def make_marts(
@@ -67,14 +65,16 @@ def filled() -> Iterator[tuple[str, str]]:
         yield named[1], statement
 
 
-def found(
-    connection: duckdb.DuckDBPyConnection, asked: Sequence[rules.Rule]
-) -> rules.Findings:
-    """What the rows say against each other, as far as these rules ask."""
-    tables = {name: f'from "{name}"' for name in SCHEMAS if name != "result"}
-    rows = {
-        name: connection.sql(sql).pl() for name, sql in {**tables, **SUMMARIES}.items()
+def find(connection: duckdb.DuckDBPyConnection, asked: Sequence[rules.Rule]) -> None:
+    """Tables `finding` and `rule_count`: what the rows say against each other.
+
+    As far as these rules ask.
+    """
+    asking = {name: f'from "{name}"' for name in SCHEMAS if name != "result"}
+    tables = {
+        name: connection.sql(sql).pl() for name, sql in {**asking, **SUMMARIES}.items()
     }
-    seen = rules.find(rows, asked)
+    found = rules.find(tables, asked)
     decided = connection.sql(DECIDED).pl()
-    return rules.Findings(seen.findings, rules.counted_too(seen.counts, decided))
+    create(connection, "finding", found.findings)
+    create(connection, "rule_count", rules.counted_too(found.counts, decided))

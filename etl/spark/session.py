@@ -175,12 +175,14 @@ def _await_workers(spark: "SparkSession", cluster: Cluster) -> None:
 @contextmanager
 def explaining() -> Iterator[None]:
     """What Spark throws, as a PocnetError in words; everything else stays as it is."""
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError, Py4JNetworkError
     from pyspark.errors import PySparkException
 
     try:
         yield
-    except (Py4JError, PySparkException, ConnectionError) as error:
+    except (Py4JNetworkError, ConnectionError) as error:
+        raise PocnetError(f"{_ENDED} Nothing was published.") from error
+    except (Py4JError, PySparkException) as error:
         raise PocnetError(f"{explained(str(error))} Nothing was published.") from error
 
 
@@ -192,12 +194,12 @@ def explained(text: str) -> str:
     return f"Spark gave up: {_first_line(text)}."
 
 
+_ENDED: Final = (
+    "The part of Spark that runs on this machine ended, mostly for want of memory: "
+    "what a partition holds passes through it. Give it more, as with "
+    "--conf spark.driver.memory=4g."
+)
 _KNOWN: Final = {
-    r"Answer from Java side is empty|Java server|Connection re": (
-        "The part of Spark that runs on this machine ended, mostly for want of memory: "
-        "what a partition holds passes through it. Give it more, as with "
-        "--conf spark.driver.memory=4g."
-    ),
     r"connectors[\w.]*\.(?:PocnetError|ConfigError): (.+)": "{0}",
     r"PYTHON_VERSION_MISMATCH.+?(\d+\.\d+).+?(\d+\.\d+)": (
         "The workers have Python {0} and this machine has {1}: install the same one, "

@@ -17,7 +17,7 @@ from connectors import PocnetError
 from etl import history
 from etl.contract.schemas import SCHEMAS
 from etl.judged_tables import members_usual
-from etl.marts import DECIDED, statements
+from etl.marts import DECIDED, filled, statements
 from etl.panel_tables import PanelTables
 from etl.plausibility import SUMMARIES
 from etl.rules import decision_counts
@@ -56,7 +56,7 @@ _FOUND: Final = ("discordance", "finding", "rule_count")
 
 def assert_all_made(target: Target) -> None:
     """PocnetError where a mart is not made on the cluster: it would look empty."""
-    counted = (step(sql).table for _, sql in statements())
+    counted = (table for table, _ in filled())
     made = {_QUESTIONS, *_ANSWERS, *_VERDICTS, *_FOUND, *counted}
     if lacking := sorted({*target.marts} - made):
         raise PocnetError(

@@ -87,7 +87,7 @@ class Guarded:
         snapshot._open.clear()
         snapshot._changing.forget()
         pattern._pattern.cache_clear()
-        self.app.state.kept.forget()
+        self.app.state.kept.keep_of(())
 
     @property
     def snapshot(self) -> Path:

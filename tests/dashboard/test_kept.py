@@ -51,7 +51,7 @@ def test_a_folder_that_is_gone_or_full_takes_no_page_away(tmp_path: Path) -> Non
 
 
 def test_others_on_this_machine_cannot_read_it() -> None:
-    assert Kept.by_this_process()._folder.stat().st_mode & 0o077 == 0
+    assert Kept()._folder.stat().st_mode & 0o077 == 0
 
 
 def test_pages_of_a_run_that_is_shown_no_longer_are_taken_away(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_who_keeps_nothing_leaves_no_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    kept = Kept.by_this_process()
+    kept = Kept()
     assert not [*tmp_path.iterdir()]
     kept.put(("1", "a page"), b"said")
     assert kept.get(("1", "a page")) == b"said"
