@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from dashboard.queries.turns import HOLD, STANDS_IN, Run, turn
-from dashboard.queries.urgent import urgent
+from dashboard.queries.urgent import taken_back, urgent
 
 if TYPE_CHECKING:
     from dashboard.queries.snapshot import Snapshot
@@ -119,9 +119,8 @@ class Changing:
             before = self._opened(newest.path) if newest else None
         except (LookupError, duckdb.Error, OSError):
             return None
-        # After a withdrawal the warehouse is another: what was said before is no news.
-        whose = now.meta.get("warehouse")
-        return before if before and before.meta.get("warehouse") == whose else None
+        # What was said before of what is withdrawn is no news.
+        return None if before is None or taken_back(before, now) else before
 
 
 def _run(path: Path) -> Run:

@@ -24,8 +24,17 @@ def urgent(shown: "Snapshot", coming: "Snapshot") -> bool:
         any(shown.meta.get(each) != coming.meta.get(each) for each in _SAYS)
         or shown.members != coming.members
         or _declared(shown, coming)
-        or any(_lost(shown, coming, table) for table in _WITHDRAWN)
+        or _less(shown, coming)
     )
+
+
+def taken_back(before: "Snapshot", now: "Snapshot") -> bool:
+    """Whether something may have been withdrawn between the two.
+
+    That makes the warehouse anew. So does `pocnet build`, which takes nothing away.
+    """
+    anew = before.meta.get("warehouse") != now.meta.get("warehouse")
+    return anew and _less(before, now)
 
 
 def _declared(shown: "Snapshot", coming: "Snapshot") -> bool:
@@ -34,6 +43,11 @@ def _declared(shown: "Snapshot", coming: "Snapshot") -> bool:
     if not journal.is_file():
         return False
     return said_until(journal, shown.built) != said_until(journal, coming.built)
+
+
+def _less(shown: "Snapshot", coming: "Snapshot") -> bool:
+    """Whether a batch or an order is there no longer."""
+    return any(_lost(shown, coming, table) for table in _WITHDRAWN)
 
 
 def _lost(shown: "Snapshot", coming: "Snapshot", table: str) -> bool:

@@ -24,9 +24,10 @@ from etl.rebuild import rebuild
 from etl.rules import DECISIONS, RULES
 from etl.settings_network import Check
 from etl.sound import load_known
+from etl.withdrawing import named_by, withdraw
 from tests.etl.drops import BATCHES, ENVIRON, drop
 from tests.etl.pulling import pulled
-from tests.etl.withdrawn import copied, write
+from tests.etl.withdrawn import STAYS, copied, write
 
 pytestmark = pytest.mark.usefixtures("short_library")
 
@@ -286,3 +287,18 @@ def test_a_refused_row_comes_in_when_its_owner_mends_the_rule_and_the_hub_builds
     rebuild(load_known(folder).network)
     found = issues(folder, LEAD).filter(site="lab", column="site")
     assert found["status"].to_list() == ["resolved", "resolved"]
+
+
+def test_what_was_said_of_a_withdrawn_batch_is_no_news(
+    once: Path, tmp_path: Path
+) -> None:
+    """The file of the run before may lie there for a moment more."""
+    folder = copied(once, tmp_path)
+    assert STAYS in issues(folder)["batch"].to_list()
+    before = (folder / "data/snapshots/current").resolve()
+    said = before.read_bytes()
+    network = load_known(folder).network
+    withdraw(network, named_by(network, "alpha", STAYS), "asked")
+    assert not before.exists()
+    before.write_bytes(said)
+    assert STAYS not in issues(folder)["batch"].to_list()
