@@ -65,6 +65,16 @@ def nearby(table: str, dataset: str) -> str:
     return " union ".join(f"select t.rowid as id {ours} and {each}" for each in found)
 
 
+def gone(table: str, dataset: str) -> str:
+    """The keys that a row had until after a run, and that no row has now."""
+    return (
+        f"from {table} as t anti join "
+        f"(from {table} where closed_run is null) as n "
+        f"on {equal(KEYS[dataset], 't', 'n')} "
+        "where t.closed_run > $run and t.opened_run <= $run"
+    )
+
+
 def near(table: str, sender: str, *, complete: bool) -> str:
     """The standing rows of a sender, each with its `id`; all, or those in `nearby`."""
     some = "true" if complete else "t.rowid in (select id from nearby)"

@@ -29,6 +29,8 @@ from etl.shelf import sync
 from etl.store import Warehouse
 
 KEPT = 3
+# What a site can withdraw.
+WITHDRAWN: Final = ("batch", "demand")
 _DUCKDB: Final = f"duckdb {duckdb.__version__}"
 
 
@@ -48,9 +50,13 @@ class Edition:
 
 @dataclass(frozen=True)
 class Making:
-    """What made a snapshot last, and how many batches were exchanged in it since."""
+    """What made a snapshot last, and how many batches were exchanged in it since.
+
+    `taken` is the last run that took a batch or an order away.
+    """
 
     engine: str
+    taken: int
     worn: int = 0
 
 
@@ -110,7 +116,8 @@ def made_anew(
         _note(connection, warehouse)
         yield connection
         create_places(connection, warehouse.table)
-        _describe(connection, warehouse, edition, run, Making(engine))
+        making = Making(engine, _taken(warehouse, temporary.parent, run))
+        _describe(connection, warehouse, edition, run, making)
 
 
 def _continued(
@@ -126,7 +133,8 @@ def _continued(
         _note(connection, warehouse)
         if done.moved:
             create_places(connection, warehouse.table)
-        making = Making(_DUCKDB, done.worn)
+        taken = _taken(warehouse, temporary.parent, run)
+        making = Making(_DUCKDB, taken, done.worn)
         _describe(connection, warehouse, edition, run, making)
     return True
 
@@ -136,19 +144,24 @@ def contract_of(snapshot: Path) -> str | None:
 
     Blank where it says none; None where there is no file, or none that can be read.
     """
+    said = _said_by(snapshot)
+    return None if said is None else said.get("contract", "")
+
+
+def _said_by(snapshot: Path) -> Mapping[str, str] | None:
+    """What a published file says of itself; None where none can be read."""
     if not snapshot.exists():
         return None
     with duckdb.connect(":memory:") as connection:
         file = quoted(str(snapshot.resolve()))
-        asked = "select value from snapshot.meta where key = 'contract'"
         try:
             connection.execute(f"attach {file} as snapshot (read_only)")
-            said = connection.execute(asked).fetchone()
+            said = connection.execute("select key, value from snapshot.meta").fetchall()
         except duckdb.CatalogException:
-            return ""
+            return {}
         except duckdb.Error:
             return None
-    return str(said[0]) if said else ""
+    return dict(said)
 
 
 def assert_publishable(folder: Path) -> None:
@@ -220,12 +233,26 @@ def _describe(
         "config": edition.config,
         "made_by": made_by(),
         "warehouse": begun(warehouse),
+        "taken": str(making.taken),
         "worn": str(making.worn),
         "engine": making.engine,
     }
     connection.execute("create or replace table meta (key varchar, value varchar)")
     connection.executemany("insert into meta values (?, ?)", [*facts.items()])
     connection.execute("checkpoint snapshot")
+
+
+def _taken(warehouse: Warehouse, folder: Path, run: int) -> int:
+    """The last run that took a batch or an order away, as far as one can tell.
+
+    So readers know what must be shown at once (`dashboard.queries.urgent`).
+    """
+    before = _said_by(folder / "current") or {}
+    if "taken" not in before or before["warehouse"] != begun(warehouse):
+        return run
+    last = int(before["run"])
+    gone = any(warehouse.taken_away(name, last) for name in WITHDRAWN)
+    return run if gone else int(before["taken"])
 
 
 def _marts_version() -> str:

@@ -153,6 +153,11 @@ class Warehouse:
         answer: pl.DataFrame = self.connection.sql(sql, params=bound).pl()
         return answer
 
+    def taken_away(self, dataset: str, run: int) -> bool:
+        """Whether a key is said by nobody any more that was when a run had ended."""
+        gone = history.gone(self.table(dataset), dataset)
+        return bool(self.query(f"select exists ({gone})", {"run": run}).item())
+
     def bundles(self, site: str, dataset: str) -> pl.DataFrame:
         """The bundles applied so far for one sender and dataset, oldest first."""
         return self.query(

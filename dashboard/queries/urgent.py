@@ -7,15 +7,19 @@ A batch or an order that is no longer sent is taken away at once, and so is all 
 from typing import TYPE_CHECKING, Final
 
 from dashboard.publication import said_until
+from etl.contract.schemas import KEYS
+from etl.history import names
+from etl.publish import WITHDRAWN
 
 if TYPE_CHECKING:
     from dashboard.queries.snapshot import Snapshot
 
 # The rules are the whole of network.toml that bears on figures. A withdrawal makes the
-# warehouse anew.
-_SAYS: Final = ("contract", "metrics", "network", "as_of", "config", "warehouse")
-# What a site can withdraw, by the columns that name it.
-_WITHDRAWN: Final = {"batch": ("site", "batch"), "demand": ("site", "order_key")}
+# warehouse anew; `taken` is the last run that took a batch or an order away.
+_SAYS: Final = (
+    *("contract", "metrics", "network", "as_of", "config"),
+    *("warehouse", "taken"),
+)
 
 
 def urgent(shown: "Snapshot", coming: "Snapshot") -> bool:
@@ -24,7 +28,6 @@ def urgent(shown: "Snapshot", coming: "Snapshot") -> bool:
         any(shown.meta.get(each) != coming.meta.get(each) for each in _SAYS)
         or shown.members != coming.members
         or _declared(shown, coming)
-        or _less(shown, coming)
     )
 
 
@@ -34,7 +37,7 @@ def taken_back(before: "Snapshot", now: "Snapshot") -> bool:
     That makes the warehouse anew. So does `pocnet build`, which takes nothing away.
     """
     anew = before.meta.get("warehouse") != now.meta.get("warehouse")
-    return anew and _less(before, now)
+    return anew and any(_lost(before, now, table) for table in WITHDRAWN)
 
 
 def _declared(shown: "Snapshot", coming: "Snapshot") -> bool:
@@ -45,14 +48,9 @@ def _declared(shown: "Snapshot", coming: "Snapshot") -> bool:
     return said_until(journal, shown.built) != said_until(journal, coming.built)
 
 
-def _less(shown: "Snapshot", coming: "Snapshot") -> bool:
-    """Whether a batch or an order is there no longer."""
-    return any(_lost(shown, coming, table) for table in _WITHDRAWN)
-
-
-def _lost(shown: "Snapshot", coming: "Snapshot", table: str) -> bool:
+def _lost(before: "Snapshot", now: "Snapshot", table: str) -> bool:
     """Whether something of a table is there no longer."""
-    columns = _WITHDRAWN[table]
-    asked = f'select {", ".join(columns)} from "{table}"'
-    gone = shown.rows(asked).join(coming.rows(asked), on=columns, how="anti")
+    columns = KEYS[table]
+    asked = f'select {names(columns)} from "{table}"'
+    gone = before.rows(asked).join(now.rows(asked), on=columns, how="anti")
     return not gone.is_empty()

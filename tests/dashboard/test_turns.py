@@ -79,6 +79,7 @@ def published(folder: Path, run: int, at: float, change: Change | None = None) -
         made.execute("create table meta (key varchar, value varchar)")
         said = {"contract": "1", "metrics": "m", "network": "n", "as_of": "2026-11-16"}
         said |= {"config": json.dumps({"disclosure": {}}), "built_at": _day(at)}
+        said |= {"warehouse": "w", "taken": "1"}
         made.executemany("insert into meta values (?, ?)", [*said.items()])
         made.execute("create table site (site text, region text, kind text)")
         made.execute("insert into site values ('a', 'r', 'member')")
@@ -128,8 +129,9 @@ def test_what_follows_closely_waits_and_its_pages_are_stood_in_for(
 
 
 TAKEN_BACK = {
-    "a batch": "delete from batch where batch = 'k1'",
-    "an order": "delete from demand where order_key = 'k1'",
+    "a batch or an order": "update meta set value = '2' where key = 'taken'",
+    "all but what a new warehouse has": "update meta set value = 'n'"
+    " where key = 'warehouse'",
     "a site": "delete from site",
     "a region": "update site set region = 's'",
     "another rule": 'update meta set value = \'{"disclosure": {"public": 1}}\''
@@ -174,7 +176,7 @@ def test_a_withdrawal_after_runs_that_waited_takes_all_that_was_before(
         START + HOLD
     )
     last = published(folder, 3, HOLD + 5, lambda made: made.execute(
-        TAKEN_BACK["a batch"]))  # fmt: skip
+        TAKEN_BACK["a batch or an order"]))  # fmt: skip
     now = readers.shown(last, START + HOLD + 6)
     assert now.snapshot.path == last
     assert now.standing_in(START + HOLD + 6) == ()

@@ -332,11 +332,22 @@ def published(members: Members, folder: Path, *, anew: bool) -> Path:
     return publish(members.warehouse, edition, run, folder, anew=anew)
 
 
-def worn(path: Path) -> int:
+def said(path: Path, key: str) -> int:
     with duckdb.connect(path, read_only=True) as connection:
-        return int(
-            connection.sql("select value from meta where key = 'worn'").fetchall()[0][0]
-        )
+        asked = f"select value from meta where key = '{key}'"
+        return int(connection.sql(asked).fetchall()[0][0])
+
+
+def worn(path: Path) -> int:
+    return said(path, "worn")
+
+
+def withdrawable(path: Path) -> set[tuple[str, ...]]:
+    """The keys of all batches and orders."""
+    asked = "select 'batch', site, batch from batch union all"
+    asked += " select 'order', site, order_key from demand"
+    with duckdb.connect(path, read_only=True) as connection:
+        return {*connection.sql(asked).fetchall()}
 
 
 @pytest.fixture(autouse=True)
@@ -398,6 +409,23 @@ def test_continued_equals_anew_after_any_sequence(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     differential(tmp_path_factory, 120)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_run_says_whether_it_took_a_batch_or_an_order_away(
+    members: Members, tmp_path: Path, anew: bool
+) -> None:
+    now, told = published(members, tmp_path / "s", anew=anew), set()
+    for happens in (*WHAT_HAPPENS, *[Members.an_order_changed] * 4):
+        before = withdrawable(now)
+        happens(members, "alpha")
+        now = published(members, tmp_path / "s", anew=anew)
+        lost = not before <= withdrawable(now)
+        last = members.warehouse.last_run()
+        assert (said(now, "taken") == last) == lost, happens.__name__
+        told.add((happens, lost))
+    assert (Members.a_batch_taken_back, True) in told
+    assert {(Members.an_order_changed, lost) for lost in (True, False)} <= told
 
 
 def test_pages_read_the_same_panel_wherever_a_batch_stands(
