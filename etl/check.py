@@ -188,6 +188,8 @@ def _of_columns(
         for rule, holds in spec.validation_rules(pl.col(name)).items():
             if rule in ("min", "max") or (rule == "regex" and name in _FORMATS):
                 told = rows.filter(_breaks(typed, holds))
+                if told.is_empty():
+                    continue
                 broken = "format" if rule == "regex" else "out_of_range"
                 expected = _FORMATS.get(name) or bound(rule, getattr(spec, rule))
                 yield _rejects(told, name, pl.lit(broken), pl.lit(expected))
@@ -200,6 +202,8 @@ def _of_rows(rows: pl.DataFrame, typed: Typed, dataset: str) -> Iterator[pl.Data
         for column in rule.columns:
             if column in typed.broken:
                 broken &= typed.broken[column]["reason"].is_null()
+        if not broken.any():
+            continue
         told = rows.filter(broken).with_columns(_told(rule.columns).replace("", None))
         yield _rejects(
             told,

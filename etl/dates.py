@@ -6,6 +6,7 @@ one reading whatever was declared, because workbooks mix both in one column.
 """
 
 from datetime import date, timedelta
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -159,6 +160,7 @@ def _split(text: pl.Series, style: Style) -> pl.DataFrame:
     )
 
 
+@cache
 def _day(latest: date) -> pl.Expr:
     """The day written; a year of two digits is the last one not beyond `latest`."""
     short = pl.col("year").str.len_chars() == 2
@@ -170,16 +172,19 @@ def _day(latest: date) -> pl.Expr:
     return pl.coalesce(iso.str.to_date("%Y-%m-%d", strict=False), serial)
 
 
+@cache
 def _month() -> pl.Expr:
-    name = pl.col("name").str.to_lowercase()
-    named = [
-        pl.when(name.str.starts_with(start)).then(pl.lit(str(number)))
+    numbers = {
+        start: str(number)
         for number, starts in enumerate(_MONTHS, start=1)
         for start in starts
-    ]
-    return pl.coalesce("month", *named)
+    }
+    start = pl.col("name").str.to_lowercase().str.extract(f"^({'|'.join(numbers)})")
+    named = start.replace_strict(numbers, default=None, return_dtype=pl.String)
+    return pl.coalesce("month", named)
 
 
+@cache
 def _time_of_day() -> pl.Expr:
     hour = pl.col("hour").cast(pl.Int64)
     afternoon = pl.col("half").str.to_lowercase() == "pm"
@@ -191,6 +196,7 @@ def _time_of_day() -> pl.Expr:
     )
 
 
+@cache
 def _offset() -> pl.Expr:
     hours = pl.col("ahead").cast(pl.Int64)
     minutes = pl.col("ahead_minutes").cast(pl.Int64).fill_null(0)

@@ -25,4 +25,5 @@ def append(
 
 def height(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
     """How many rows a table or a query in brackets has."""
-    return int(connection.sql(f"select count(*) from {rows}").pl().item())
+    ((counted,),) = connection.execute(f"select count(*) from {rows}").fetchall()
+    return int(counted)

@@ -273,12 +273,8 @@ class Fold:
     def _do(self, sql: str, bound: object = None) -> None:
         self._connection.execute(sql, bound)
 
-    def _row(self, sql: str, bound: object = None) -> tuple[int, ...]:
-        answer: pl.DataFrame = self._connection.sql(sql, params=bound).pl()
-        return tuple(int(cell) for cell in answer.row(0))
-
     def _count(self, sql: str, bound: object = None) -> int:
-        return self._row(sql, bound)[0]
+        return int(self._connection.execute(sql, bound).fetchall()[0][0])
 
 
 @contextmanager

@@ -270,7 +270,7 @@ class Warehouse:
             )
 
     def _count(self, sql: str, bound: object = None) -> int:
-        return int(self.query(sql, bound).item())
+        return int(self.connection.execute(sql, bound).fetchall()[0][0])
 
 
 def version_at(path: Path) -> ledger.Version:

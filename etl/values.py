@@ -5,8 +5,9 @@ has none or two, never an exception. Each distinct text is read once, because a 
 of a million results holds a few thousand different ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import polars as pl
@@ -31,6 +32,9 @@ class Style:
     power: int = 0
 
 
+# So many texts are few, and of so many columns of few it is kept what they say.
+_FEW: Final = 64
+_READ: Final = 1024
 # What exports and people leave where there is nothing.
 EMPTY: Final = ("", "-", "--", "na", "n.a", "n/a", "#n/a", "nd", "n.d", "null", "nan")
 COMPARATORS: Final = {
@@ -59,8 +63,40 @@ def distinctly(
     text: pl.Series, read: Callable[[pl.Series], pl.DataFrame]
 ) -> pl.DataFrame:
     """What `read` makes of each text, reading every distinct text only once."""
-    once = text.unique().alias("_text")
-    known = pl.concat([once.to_frame(), read(once)], how="horizontal")
+    once = text.unique()
+    return _laid(text, _beside(once, read(once)))
+
+
+def repeatedly(
+    text: pl.Series, read: Callable[..., pl.DataFrame], *of: Hashable
+) -> pl.DataFrame:
+    """What `read` makes `of` these of each text, and made of the same few before.
+
+    Bundle after bundle says the same words, and for a small one they are most of the
+    work. `read` is a function of a module, so that it is the same one each time.
+    """
+    once = text.unique()
+    if once.len() > _FEW:
+        return _laid(text, _beside(once, read(once, *of)))
+    return _laid(text, _read_before(read, of, tuple(once.sort())))
+
+
+@lru_cache(maxsize=_READ)
+def _read_before(
+    read: Callable[..., pl.DataFrame],
+    of: tuple[Hashable, ...],
+    texts: tuple[str | None, ...],
+) -> pl.DataFrame:
+    once = pl.Series(texts, dtype=pl.String)
+    return _beside(once, read(once, *of))
+
+
+def _beside(once: pl.Series, read: pl.DataFrame) -> pl.DataFrame:
+    return read.insert_column(0, once.alias("_text"))
+
+
+def _laid(text: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
+    """A row for each text, of those that are known of the distinct ones."""
     rows = text.alias("_text").to_frame()
     joined = rows.join(
         known, on="_text", how="left", nulls_equal=True, maintain_order="left"

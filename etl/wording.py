@@ -15,7 +15,7 @@ from etl.contract.units import unit_expr, units
 from etl.contract.vocabulary import VOCABULARIES
 from etl.contract.words import plain_expr, slug_expr
 from etl.sentences import unknown_parameter, unknown_word
-from etl.values import COMPARATORS, distinctly, is_empty
+from etl.values import COMPARATORS, distinctly, is_empty, repeatedly
 
 _LONGEST: Final = 200
 _NAME: Final = "a short name with a letter or a digit in it"
@@ -30,13 +30,15 @@ def worded(text: pl.Series, meta: Mapping[str, Any], site: str) -> pl.DataFrame:
     """
     match meta["kind"]:
         case "word":
-            return _words(text, meta["vocabulary"], site)
+            return repeatedly(text, _words, meta["vocabulary"], site)
         case "parameter":
-            return _parameters(text, site)
+            return repeatedly(text, _parameters, site)
         case "unit":
-            return _units(text, site)
+            return repeatedly(text, _units, site)
+        case "pseudonym":
+            return distinctly(text, lambda once: _said(once, "pseudonym"))
         case kind:
-            return _said(text, _TEXTS[kind])
+            return repeatedly(text, _said, kind)
 
 
 def lot_number(said: str) -> str:
@@ -59,28 +61,20 @@ def _listed(
     text: pl.Series, known: set[str], hint: Callable[[str], str], more: str = "^$"
 ) -> pl.DataFrame:
     """Words of a list, whatever their capitals, blanks and hyphens."""
-
-    def read(once: pl.Series) -> pl.DataFrame:
-        said = plain_expr(pl.col("text")).replace(COMPARATORS)
-        word = pl.coalesce(
-            pl.when(said.is_in(known)).then(said),
-            said.str.replace_all("[ -]+", "_"),
-        )
-        listed = word.is_in(known) | word.str.contains(more)
-        frame = (
-            once.alias("text")
-            .to_frame()
-            .select(
-                "text",
-                value=pl.when(listed & ~_blank(known)).then(word),
-                reason=pl.when(~listed & ~is_empty(pl.col("text"))).then(
-                    pl.lit("vocabulary")
-                ),
-            )
-        )
-        return _hinted(frame, hint)
-
-    return distinctly(text, read)
+    said = plain_expr(pl.col("text")).replace(COMPARATORS)
+    word = pl.coalesce(
+        pl.when(said.is_in(known)).then(said),
+        said.str.replace_all("[ -]+", "_"),
+    )
+    listed = word.is_in(known) | word.str.contains(more)
+    wrong = ~listed & ~is_empty(pl.col("text"))
+    frame = text.alias("text").to_frame()
+    read = frame.select(
+        "text",
+        value=pl.when(listed & ~_blank(known)).then(word),
+        reason=pl.when(wrong).then(pl.lit("vocabulary")),
+    )
+    return _hinted(read, hint)
 
 
 def _blank(known: set[str]) -> pl.Expr:
@@ -99,33 +93,22 @@ def _hinted(frame: pl.DataFrame, hint: Callable[[str], str]) -> pl.DataFrame:
 
 def _units(text: pl.Series, site: str) -> pl.DataFrame:
     known = tuple(units())
-
-    def read(once: pl.Series) -> pl.DataFrame:
-        nothing = is_empty(pl.col("text"))
-        frame = (
-            once.alias("text").to_frame().with_columns(value=unit_expr(pl.col("text")))
-        )
-        unknown = pl.col("value").is_null() & ~nothing
-        frame = frame.with_columns(reason=pl.when(unknown).then(pl.lit("vocabulary")))
-        return _hinted(frame, lambda word: unknown_word(word, known, site))
-
-    return distinctly(text, read)
+    frame = text.alias("text").to_frame().with_columns(value=unit_expr(pl.col("text")))
+    unknown = pl.col("value").is_null() & ~is_empty(pl.col("text"))
+    read = frame.with_columns(reason=pl.when(unknown).then(pl.lit("vocabulary")))
+    return _hinted(read, lambda word: unknown_word(word, known, site))
 
 
-def _said(text: pl.Series, value: pl.Expr) -> pl.DataFrame:
+def _said(text: pl.Series, kind: str) -> pl.DataFrame:
     """Texts; one that holds nothing but signs is no name (`name`)."""
-
-    def read(once: pl.Series) -> pl.DataFrame:
-        frame = once.alias("text").to_frame().with_columns(value=value)
-        wrong = (pl.col("value") == "") | (pl.col("value").str.len_chars() > _LONGEST)
-        filled = ~is_empty(pl.col("text"))
-        return frame.select(
-            value=pl.when(~wrong & filled).then("value"),
-            reason=pl.when(wrong & filled).then(pl.lit("name")),
-            expected=pl.when(wrong & filled).then(pl.lit(_NAME)),
-        )
-
-    return distinctly(text, read)
+    frame = text.alias("text").to_frame().with_columns(value=_TEXTS[kind])
+    wrong = (pl.col("value") == "") | (pl.col("value").str.len_chars() > _LONGEST)
+    filled = ~is_empty(pl.col("text"))
+    return frame.select(
+        value=pl.when(~wrong & filled).then("value"),
+        reason=pl.when(wrong & filled).then(pl.lit("name")),
+        expected=pl.when(wrong & filled).then(pl.lit(_NAME)),
+    )
 
 
 def _tidy() -> pl.Expr:
