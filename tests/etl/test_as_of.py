@@ -19,7 +19,7 @@ from etl.sound import load_known
 from tests.etl.pulling import pulled, rows
 from tests.etl.test_continuing import PLACED, panel_of
 
-PASSING = {"built_at", "warehouse", "worn"}
+PASSING = {"built_at", "taken", "warehouse", "worn"}
 
 
 def network(folder: Path) -> Network:
