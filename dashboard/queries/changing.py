@@ -67,7 +67,7 @@ class Changing:
         with self._lock:
             shown = self._shown.get(current.parent)
             if shown is None:
-                return self._change(None, current, now)
+                return self._change(None, self._opened(current), now)
             last = shown.snapshot.path
             if current == last or (current == shown.waits and now < shown.until):
                 return shown
@@ -86,29 +86,40 @@ class Changing:
             self._shown.clear()
 
     def _next(self, shown: Shown, current: Path, now: float) -> Shown:
-        last = shown.snapshot
-        runs = [_run(each) for each in current.parent.glob("*.duckdb")]
-        due = turn(runs, Run(last.path, last.published), _run(current), now).path
-        new, waits = self._opened(current), due != current and self._in_turns
-        if not waits or any(urgent(each, new) for each in {last, self._opened(due)}):
-            due = current
-        if due != last.path:
+        last, new = shown.snapshot, self._opened(current)
+        due = self._due(last, new, now) if self._in_turns else new
+        if due is not new and any(urgent(each, new) for each in {last, due}):
+            due = new
+        if due is not last:
             return self._change(shown, due, now)
         shown.waits, shown.until = current, (now // HOLD + 1) * HOLD
         return shown
 
-    def _change(self, shown: Shown | None, path: Path, now: float) -> Shown:
-        """Show the file at `path` from now on."""
-        new = self._opened(path)
+    def _due(self, last: "Snapshot", new: "Snapshot", now: float) -> "Snapshot":
+        """The one whose turn it is; the newest where that was just taken away."""
+        runs = [_run(each) for each in new.path.parent.glob("*.duckdb")]
+        shown = Run(last.path, last.published)
+        path = turn(runs, shown, _run(new.path), now).path
+        # The file of what is shown may be gone from its folder.
+        if path in (last.path, new.path):
+            return last if path == last.path else new
+        try:
+            return self._opened(path)
+        except (FileNotFoundError, duckdb.Error):
+            return new
+
+    def _change(self, shown: Shown | None, new: "Snapshot", now: float) -> Shown:
+        """Show this snapshot from now on."""
+        folder = new.path.parent
         before: dict[Marks, float] = {}
         if shown is not None and not urgent(shown.snapshot, new):
             before = {m: until for m, until in shown.before.items() if now < until}
             before[shown.marks] = now + STANDS_IN
-        self._shown.pop(path.parent, None)
-        self._shown[path.parent] = Shown(new, self._earlier(new), before)
-        for folder in list(self._shown)[:-_FOLDERS]:
-            del self._shown[folder]
-        return self._shown[path.parent]
+        self._shown.pop(folder, None)
+        self._shown[folder] = Shown(new, self._earlier(new), before)
+        for other in list(self._shown)[:-_FOLDERS]:
+            del self._shown[other]
+        return self._shown[folder]
 
     def _earlier(self, now: "Snapshot") -> "Snapshot | None":
         runs = [_run(each) for each in now.path.parent.glob("*.duckdb")]

@@ -190,3 +190,11 @@ def test_the_file_before_stays_open_when_it_is_gone(folder: Path) -> None:
     before = readers.before(now)
     assert before is not None
     assert before.rows("select count(*) from batch").item() == 2
+
+
+def test_what_is_shown_stays_while_more_runs_follow_than_are_kept(folder: Path) -> None:
+    readers, first = changing(), published(folder, 1, 10)
+    kept = readers.shown(first, START + 11).snapshot
+    newest = [published(folder, run, 10.0 * run) for run in (2, 3, 4, 5)][-1]
+    first.unlink()
+    assert readers.shown(newest, START + 51).snapshot is kept
