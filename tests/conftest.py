@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -12,13 +13,15 @@ from tests.serving import free_port, serving_process
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# These need no made-up network, which the others wait for; the first is the longest.
-FIRST = ("test_run_killed.py", "test_standards.py", "test_docs.py")
+# One test, and the longest of all: begun last, everybody would wait for it.
+LONGEST = "test_run_killed.py"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files that can begin at once before all others."""
-    items.sort(key=lambda item: item.path.name not in FIRST)
+    """Begin with the longest file, then with those that have most tests."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.name != LONGEST, -tests[item.path]))
 
 
 @pytest.fixture(autouse=True)
