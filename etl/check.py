@@ -188,8 +188,6 @@ def _of_columns(
         for rule, holds in spec.validation_rules(pl.col(name)).items():
             if rule in ("min", "max") or (rule == "regex" and name in _FORMATS):
                 told = rows.filter(_breaks(typed, holds))
-                if told.is_empty():
-                    continue
                 broken = "format" if rule == "regex" else "out_of_range"
                 expected = _FORMATS.get(name) or bound(rule, getattr(spec, rule))
                 yield _rejects(told, name, pl.lit(broken), pl.lit(expected))
@@ -202,8 +200,6 @@ def _of_rows(rows: pl.DataFrame, typed: Typed, dataset: str) -> Iterator[pl.Data
         for column in rule.columns:
             if column in typed.broken:
                 broken &= typed.broken[column]["reason"].is_null()
-        if not broken.any():
-            continue
         told = rows.filter(broken).with_columns(_told(rule.columns).replace("", None))
         yield _rejects(
             told,
@@ -255,6 +251,9 @@ def _rejects(
     expected: pl.Expr,
     read: str | None = None,
 ) -> pl.DataFrame:
+    # Most rules are broken nowhere.
+    if told.is_empty():
+        return pl.DataFrame(schema=REJECT_SCHEMA)
     return told.select(
         site=pl.lit(None),
         dataset=pl.lit(None),

@@ -25,5 +25,12 @@ def append(
 
 def height(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
     """How many rows a table or a query in brackets has."""
-    ((counted,),) = connection.execute(f"select count(*) from {rows}").fetchall()
+    return number(connection, f"select count(*) from {rows}")
+
+
+def number(
+    connection: duckdb.DuckDBPyConnection, sql: str, bound: object = None
+) -> int:
+    """The one whole number that is the answer to a query."""
+    ((counted,),) = connection.execute(sql, bound).fetchall()
     return int(counted)

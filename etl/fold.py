@@ -27,6 +27,7 @@ import polars as pl
 from etl import history
 from etl.bundle import GONE, PRESENT, Manifest
 from etl.contract.schemas import KEYS, SCHEMAS
+from etl.filling import number
 from etl.history import REJECT, equal, names, quoted
 
 _BEFORE: Final = "from said_before"
@@ -274,7 +275,7 @@ class Fold:
         self._connection.execute(sql, bound)
 
     def _count(self, sql: str, bound: object = None) -> int:
-        return int(self._connection.execute(sql, bound).fetchall()[0][0])
+        return number(self._connection, sql, bound)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from connectors import PocnetError
 from etl import history, ledger
 from etl.contract.schemas import SCHEMAS
 from etl.contract.version import NewerError
+from etl.filling import number
 from etl.fold import Arrival, Fold, Landed
 from etl.ledger import Failure
 
@@ -270,7 +271,7 @@ class Warehouse:
             )
 
     def _count(self, sql: str, bound: object = None) -> int:
-        return int(self.connection.execute(sql, bound).fetchall()[0][0])
+        return number(self.connection, sql, bound)
 
 
 def version_at(path: Path) -> ledger.Version:

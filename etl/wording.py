@@ -36,6 +36,7 @@ def worded(text: pl.Series, meta: Mapping[str, Any], site: str) -> pl.DataFrame:
         case "unit":
             return repeatedly(text, _units, site)
         case "pseudonym":
+            # No two bundles have the same few.
             return distinctly(text, lambda once: _said(once, "pseudonym"))
         case kind:
             return repeatedly(text, _said, kind)

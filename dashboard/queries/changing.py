@@ -97,16 +97,13 @@ class Changing:
 
     def _due(self, last: "Snapshot", new: "Snapshot", now: float) -> "Snapshot":
         """The one whose turn it is; the newest where that was just taken away."""
-        runs = [_run(each) for each in new.path.parent.glob("*.duckdb")]
+        runs = _runs_beside(new)
         shown = Run(last.path, last.published)
         path = turn(runs, shown, _run(new.path), now).path
-        # The file of what is shown may be gone from its folder.
-        if path in (last.path, new.path):
-            return last if path == last.path else new
-        try:
-            return self._opened(path)
-        except (FileNotFoundError, duckdb.Error):
-            return new
+        if path == last.path:
+            # It stays open when its file is gone from its folder.
+            return last
+        return self._readable(path) or new
 
     def _change(self, shown: Shown | None, new: "Snapshot", now: float) -> Shown:
         """Show this snapshot from now on."""
@@ -122,16 +119,24 @@ class Changing:
         return self._shown[folder]
 
     def _earlier(self, now: "Snapshot") -> "Snapshot | None":
-        runs = [_run(each) for each in now.path.parent.glob("*.duckdb")]
         number = _run(now.path).number
-        earlier = [run for run in runs if 0 < run.number < number]
-        try:
-            newest = max(earlier, key=lambda run: run.number, default=None)
-            before = self._opened(newest.path) if newest else None
-        except (LookupError, duckdb.Error, OSError):
-            return None
+        earlier = [run for run in _runs_beside(now) if 0 < run.number < number]
+        newest = max(earlier, key=lambda run: run.number, default=None)
+        before = self._readable(newest.path) if newest else None
         # What was said before of what is withdrawn is no news.
         return None if before is None or taken_back(before, now) else before
+
+    def _readable(self, path: Path) -> "Snapshot | None":
+        """The file at `path`; None where it was taken away or cannot be read."""
+        try:
+            return self._opened(path)
+        except (LookupError, duckdb.Error, OSError):
+            return None
+
+
+def _runs_beside(snapshot: "Snapshot") -> list[Run]:
+    """All that lie in its folder, in no order."""
+    return [_run(each) for each in snapshot.path.parent.glob("*.duckdb")]
 
 
 def _run(path: Path) -> Run:
